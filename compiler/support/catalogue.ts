@@ -1,0 +1,63 @@
+/**
+ * Every user error netc can give, one code each. The texts live in catalogue/*.ts by area; a message is a function of
+ * typed arguments, and the help says what to do. Codes are never reused.
+ *
+ * NET1xxx text and syntax · NET2xxx names and structure · NET3xxx shapes, types and indices · NET4xxx training,
+ * differentiation and rules · NET5xxx limits of compilation · NET6xxx data, weights and command line
+ */
+import { dataErrors } from './catalogue/data.ts'
+import { limitErrors } from './catalogue/limits.ts'
+import { nameErrors } from './catalogue/names.ts'
+import { shapeErrors } from './catalogue/shapes.ts'
+import { syntaxErrors } from './catalogue/syntax.ts'
+import { trainingErrors } from './catalogue/training.ts'
+import type { CallFrame, Diagnostic, Label } from './diagnostic.ts'
+import type { Span } from './span.ts'
+
+export const catalogue = {
+  ...syntaxErrors,
+  ...nameErrors,
+  ...shapeErrors,
+  ...trainingErrors,
+  ...limitErrors,
+  ...dataErrors,
+} as const
+
+export type Code = keyof typeof catalogue
+
+/** What an entry of the catalogue says for given arguments. */
+export interface Text {
+  readonly message: string
+  /** Beside the underline. */
+  readonly label?: string
+  readonly help: string
+}
+
+export interface CatalogueEntry {
+  readonly severity?: 'warning'
+  // biome-ignore lint/suspicious/noExplicitAny: each entry has arguments of its own, checked at `diagnostic`.
+  readonly text: (args: any) => Text
+}
+
+type Args<C extends Code> = Parameters<(typeof catalogue)[C]['text']>[0]
+
+/** Makes the diagnostic `code` at `span`. */
+export function diagnostic<C extends Code>(
+  code: C,
+  span: Span,
+  args: Args<C>,
+  more: { related?: readonly Label[]; callPath?: readonly CallFrame[]; label?: string } = {},
+): Diagnostic {
+  const entry: CatalogueEntry = catalogue[code]
+  const text = entry.text(args)
+  return {
+    code,
+    severity: entry.severity ?? 'error',
+    message: text.message,
+    span,
+    label: more.label ?? text.label ?? '',
+    related: more.related ?? [],
+    help: text.help,
+    callPath: more.callPath ?? [],
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The manifest: JSON in the custom section `netc` of every module. With it the wasm file alone is enough to run the
+ * model. Types only, so that the runtime can import them without pulling in the compiler.
+ *
+ * Calling convention: the module imports nothing and exports `memory` and one function per entry. `init` takes the
+ * seed (i32). Every other entry takes one i32 per name in its `counts`: the actual count of that bounded dim, 1 to its
+ * maximum. Inputs are written to and outputs read from `memory` at `offset` bytes, row-major, packed for the
+ * maximum extents; a bounded dim is only ever outermost, so the first `count` rows are simply the first bytes.
+ */
+
+export const abiVersion = 1
+
+export interface TensorSpec {
+  readonly name: string
+  /** bool is stored as i32, 0 or -1. */
+  readonly dtype: 'f32' | 'i32' | 'bool'
+  /** Maximum extents. */
+  readonly shape: readonly number[]
+  /** Per dimension the bounded dim's name, or null when static. */
+  readonly bounds: readonly (string | null)[]
+  /** Bytes from the start of memory. */
+  readonly offset: number
+}
+
+export interface InputSpec extends TensorSpec {
+  /** Values must be in [0, range): the input is used as an index. */
+  readonly range: number | null
+}
+
+export interface HyperSpec extends TensorSpec {
+  readonly initial: number
+}
+
+export interface EntrySpec {
+  readonly name: string
+  /** `eval` is the forward half of the train block `of`. */
+  readonly kind: 'train' | 'eval' | 'predict'
+  /** For kind `eval` the train entry it belongs to, otherwise the own name. */
+  readonly of: string
+  readonly counts: readonly string[]
+  readonly inputs: readonly InputSpec[]
+  /** For train and eval the first is `loss` (rank 0), then the metrics (rank 0). A multi-step train block has `loss`, `loss_2`, …. */
+  readonly outputs: readonly TensorSpec[]
+  /** Floating-point operations at maximum counts. */
+  readonly flops: number
+  /** Bytes read and written by its kernels at maximum counts. */
+  readonly bytes: number
+  /** Bytes of temporaries alive at once. */
+  readonly peak: number
+  /** Every named intermediate still in memory when a check for non-finite values walks them, in order of computation. */
+  readonly trace: readonly (TensorSpec & { readonly place: string })[]
+}
+
+export interface Manifest {
+  readonly abi: number
+  readonly netc: string
+  readonly target: 'simd' | 'relaxed'
+  /** Base name of the source file. */
+  readonly model: string
+  /** FNV-1a 64 of the source text, hexadecimal. */
+  readonly source: string
+  readonly dims: readonly { readonly name: string; readonly max: number }[]
+  readonly params: readonly TensorSpec[]
+  readonly state: readonly TensorSpec[]
+  readonly hyper: readonly HyperSpec[]
+  /** i32 cell, counted up by each train call before it computes: 0 before the first step. */
+  readonly step: TensorSpec
+  readonly seed: TensorSpec
+  readonly entries: readonly EntrySpec[]
+  readonly data: readonly {
+    readonly name: string
+    readonly reader: string
+    readonly args: readonly { readonly name: string | null; readonly value: string | number | boolean }[]
+  }[]
+  /** Bytes of memory in all. */
+  readonly memory: number
+}
