@@ -1,0 +1,2 @@
+console.error('usage: netc COMMAND …')
+process.exitCode = 2
