@@ -1,0 +1,47 @@
+// Pieces that several functions of this library share.
+//
+// Every value is a v128; where nothing else is said its lanes are f32x4. Nothing here touches memory, and all
+// arithmetic is plain multiply and add, so that every engine computes the same bits.
+
+/** Adding 1.5 * 2^23 rounds a small f32 to an integer, which then stands in the low bits of the sum. */
+export const ROUND: f32 = 12582912
+
+const LOG2_E: f32 = 1.44269504
+/** ln 2 in two parts (Cody and Waite): the first has ten bits, so its product with an exponent is exact. */
+export const LN2_HIGH: f32 = 0.693359375
+export const LN2_LOW: f32 = -2.12194440e-4
+
+/** a * b + c, rounded after each step. */
+export function mulAdd(a: v128, b: v128, c: f32): v128 {
+  return f32x4.add(f32x4.mul(a, b), f32x4.splat(c))
+}
+
+/** The sign bits of x, given its absolute value. */
+export function signOf(x: v128, magnitude: v128): v128 {
+  return v128.xor(x, magnitude)
+}
+
+/** x / ln 2 rounded to an integer n and stored as n + `magic`: `magic` is ROUND plus an exponent bias. */
+export function nearestPowerOfTwo(x: v128, magic: f32): v128 {
+  return mulAdd(x, f32x4.splat(LOG2_E), magic)
+}
+
+/** x - n ln 2, where n = biased - magic: at most 0.35 in magnitude. */
+export function reduceByLn2(x: v128, biased: v128, magic: f32): v128 {
+  const n = f32x4.sub(biased, f32x4.splat(magic))
+  const high = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)))
+  return f32x4.sub(high, f32x4.mul(n, f32x4.splat(LN2_LOW)))
+}
+
+/**
+ * e^r - 1 for |r| <= 0.35 as r + r^2 q(r). The coefficients are minimax for the relative error of e^r - 1
+ * (Remez in 40 digits; then each rounded to f32 in turn and the rest fitted again): 2^-26.1.
+ */
+export function expm1Reduced(r: v128): v128 {
+  let q = f32x4.splat(0.00138706923)
+  q = mulAdd(q, r, 0.00836627185)
+  q = mulAdd(q, r, 0.0416674353)
+  q = mulAdd(q, r, 0.166665465)
+  q = mulAdd(q, r, 0.49999997)
+  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), q))
+}
