@@ -45,3 +45,20 @@ export function expm1Reduced(r: v128): v128 {
   q = mulAdd(q, r, 0.49999997)
   return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), q))
 }
+
+const EXP2_MAGIC: f32 = ROUND + 127
+
+/** 2^h for h in [-100, 100] or NaN, without care for the last place; the polynomial is good to 2^-28.3. */
+// @ts-ignore: decorator
+@inline
+export function exp2(h: v128): v128 {
+  const biased = f32x4.add(h, f32x4.splat(EXP2_MAGIC))
+  const r = f32x4.sub(h, f32x4.sub(biased, f32x4.splat(EXP2_MAGIC)))
+  let p = f32x4.splat(0.00015326796)
+  p = mulAdd(p, r, 0.0013391024)
+  p = mulAdd(p, r, 0.00961850584)
+  p = mulAdd(p, r, 0.0555035956)
+  p = mulAdd(p, r, 0.240226477)
+  p = mulAdd(p, r, 0.693147182)
+  return f32x4.mul(mulAdd(p, r, 1), i32x4.shl(biased, 23))
+}

@@ -3,9 +3,7 @@
 // Two minimax fits, chosen by |x|: x + x P(x^2) below 0.9375, and 1 - 2^h(|x|) above, where h fits log2(erfc) (the
 // split and the exponential form follow N. Juffa's single-precision erf). Errors 2^-25.6 and 2^-29.4 of the result.
 
-import { mulAdd, ROUND, signOf } from './common'
-
-const MAGIC: f32 = ROUND + 127
+import { exp2, mulAdd, signOf } from './common'
 
 export function erf(x: v128): v128 {
   const a = f32x4.abs(x)
@@ -36,17 +34,4 @@ function log2Erfc(a: v128): v128 {
   h = mulAdd(h, a, -0.91952163)
   h = mulAdd(h, a, -1.62673581)
   return mulAdd(h, a, -0.000320287741)
-}
-
-/** 2^h for h in [-100, 100] or NaN; relative error 2^-28.3 before rounding. */
-function exp2(h: v128): v128 {
-  const biased = f32x4.add(h, f32x4.splat(MAGIC))
-  const r = f32x4.sub(h, f32x4.sub(biased, f32x4.splat(MAGIC)))
-  let p = f32x4.splat(0.00015326796)
-  p = mulAdd(p, r, 0.0013391024)
-  p = mulAdd(p, r, 0.00961850584)
-  p = mulAdd(p, r, 0.0555035956)
-  p = mulAdd(p, r, 0.240226477)
-  p = mulAdd(p, r, 0.693147182)
-  return f32x4.mul(mulAdd(p, r, 1), i32x4.shl(biased, 23))
 }

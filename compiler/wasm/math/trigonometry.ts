@@ -2,7 +2,7 @@
 //
 // a = n pi/2 + r, with pi/2 in four parts (Cody and Waite) of which the first three have 11 bits, so that their
 // products with n are exact up to |a| = 10,000; then the minimax polynomials of sin and cos on |r| <= pi/4, one of
-// which is chosen by n + q. Errors of the polynomials 2^-27.9 and 2^-33. Beyond 10,000 the reduction loses digits about
+// which is chosen by n + q. Errors of the polynomials 2^-27.8 and 2^-33. Beyond 10,000 the reduction loses digits about
 // as fast as a does; r is bounded so that the result stays within [-1, 1].
 
 import { mulAdd, ROUND } from './common'
@@ -14,6 +14,8 @@ const PI_2_C: f32 = 7.54953362e-8
 const PI_2_D: f32 = 2.56334407e-12
 
 /** sin(a + q pi/2) for a >= 0, q being a small integer. */
+// @ts-ignore: decorator
+@inline
 export function sinQuarter(a: v128, q: f32): v128 {
   const magic = f32x4.splat(ROUND + q)
   const biased = f32x4.add(f32x4.mul(a, f32x4.splat(TWO_OVER_PI)), magic)
@@ -29,22 +31,26 @@ export function sinQuarter(a: v128, q: f32): v128 {
 function reduce(a: v128, n: v128): v128 {
   let r = f32x4.sub(a, f32x4.mul(n, f32x4.splat(PI_2_A)))
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(PI_2_B)))
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(PI_2_C)))
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(PI_2_D)))
-  return f32x4.pmax(f32x4.pmin(r, f32x4.splat(0.7854)), f32x4.splat(-0.7854))
+  // Exact up to here. What the third step rounds away goes into the fourth, so that r is rounded once.
+  const c = f32x4.mul(n, f32x4.splat(PI_2_C))
+  const rounded = f32x4.sub(r, c)
+  const rest = f32x4.sub(f32x4.sub(r, rounded), c)
+  r = f32x4.add(rounded, f32x4.sub(rest, f32x4.mul(n, f32x4.splat(PI_2_D))))
+  // Where rounding a 2/pi chose the farther n, r is a little more than pi/4.
+  return f32x4.pmax(f32x4.pmin(r, f32x4.splat(0.79)), f32x4.splat(-0.79))
 }
 
 function sinReduced(r: v128, z: v128): v128 {
-  let p = f32x4.splat(-0.00019517897)
-  p = mulAdd(p, z, 0.008332187)
-  p = mulAdd(p, z, -0.16666655)
+  let p = f32x4.splat(-0.000195078828)
+  p = mulAdd(p, z, 0.00833210628)
+  p = mulAdd(p, z, -0.166666538)
   return f32x4.add(r, f32x4.mul(f32x4.mul(r, z), p))
 }
 
 function cosReduced(z: v128): v128 {
-  let p = f32x4.splat(2.4432327e-5)
-  p = mulAdd(p, z, -0.001388731)
-  p = mulAdd(p, z, 0.041666646)
+  let p = f32x4.splat(2.44323146e-5)
+  p = mulAdd(p, z, -0.00138873095)
+  p = mulAdd(p, z, 0.0416666456)
   p = mulAdd(p, z, -0.5)
   return mulAdd(p, z, 1)
 }
