@@ -1,0 +1,219 @@
+/**
+ * The training loop: epochs of shuffled mini-batches with reports on the way. In goes data of any number of rows,
+ * one array per input; every row is used once per epoch, in a last batch of fewer rows where they do not divide.
+ * Runs are reproducible from (model state, data, options), and a `cursor` continues one exactly where it stopped.
+ */
+import type { Entry, Feeds } from './entry.ts'
+import { fail } from './errors.ts'
+import { range, shuffle } from './shuffle.ts'
+import { badLoss, badParam, badValue, stop } from './trace.ts'
+import { type Cells, Snapshot } from './weights.ts'
+
+export type Metrics = Readonly<Record<string, number>>
+
+/** Where a training stands, as JSON. */
+export interface Cursor {
+  /** Epochs done. */
+  readonly epoch: number
+  /** Rows of the current epoch done. */
+  readonly row: number
+  /** Each metric of these rows, summed over them. */
+  readonly sums: readonly number[]
+}
+
+export interface FitOptions {
+  readonly epochs?: number
+  /** Rows of a step: all of them, some, or one. Default: as many as the model takes. */
+  readonly batch?: number
+  /** Of the order of the rows. */
+  readonly seed?: number
+  readonly shuffle?: boolean
+  /** The share of rows held out, or other rows, to evaluate after each epoch. */
+  readonly validation?: number | Feeds
+  /** Ends the training after the current step, with a report of kind `stopped`. */
+  readonly signal?: AbortSignal
+  /** Milliseconds between reports within an epoch. */
+  readonly every?: number
+  /** Continue from here. The options must be those of the training that it comes from. */
+  readonly from?: Cursor
+}
+
+export interface Report {
+  readonly kind: 'progress' | 'epoch' | 'stopped'
+  /** From 1. */
+  readonly epoch: number
+  readonly epochs: number
+  /** Steps that the model has made in its life. */
+  readonly step: number
+  /** Rows done in this epoch, of `of`. */
+  readonly row: number
+  readonly of: number
+  /** Means over the rows of this epoch so far, `loss` among them. */
+  readonly metrics: Metrics
+  /** After an epoch, with validation. */
+  readonly validation: Metrics | undefined
+  readonly examplesPerSecond: number
+  readonly secondsLeft: number
+  readonly cursor: Cursor
+}
+
+/** Steps between copies of the state: a step that fails is found by going back and replaying fewer than these. */
+const snapshotEvery = 128
+
+/** The scalar outputs of an entry: those whose mean over rows makes sense. */
+const scalars = (entry: Entry) => entry.outs.filter((o) => o.spec.shape.length === 0)
+
+const means = (entry: Entry, sums: Float64Array, rows: number): Metrics =>
+  Object.fromEntries(scalars(entry).map((o, k) => [o.spec.name, sums[k]! / Math.max(rows, 1)]))
+
+/** Lets the page draw and signals arrive. */
+const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
+
+/** Checks `feeds` whole; gives the number of their rows, 1 where nothing is bounded. */
+export function rowsOf(entry: Entry, feeds: Feeds): number {
+  entry.measure(feeds)
+  entry.checkValues(feeds)
+  if (entry.counts.length > 1) {
+    fail('call', `${entry.spec.of} has several bounded dims; call its steps yourself`)
+  }
+  return entry.ins.some((i) => i.count >= 0) ? entry.counts[0]! : 1
+}
+
+/** One step over `rows` rows of `order`. */
+function runRows(entry: Entry, feeds: Feeds, order: Uint32Array, from: number, rows: number): void {
+  entry.gather(feeds, order, from, rows)
+  if (entry.counts.length > 0 && entry.ins.some(isBounded)) entry.counts[0] = rows
+  entry.runCounts()
+}
+
+const isBounded = (input: { readonly count: number }): boolean => input.count >= 0
+
+/** The mean of every metric over rows of `feeds`, which `rowsOf` has checked. */
+export async function evaluateRows(
+  entry: Entry,
+  feeds: Feeds,
+  order: Uint32Array,
+): Promise<Metrics> {
+  const outs = scalars(entry)
+  const sums = new Float64Array(outs.length)
+  const batch = Math.min(entry.limits[0] ?? 1, order.length)
+  entry.write(feeds, 0, Math.min(batch, order.length))
+  let last = performance.now()
+  for (let from = 0; from < order.length; from += batch) {
+    const rows = Math.min(batch, order.length - from)
+    runRows(entry, feeds, order, from, rows)
+    for (let k = 0; k < outs.length; k++) sums[k]! += outs[k]!.view[0]! * rows
+    if (performance.now() - last > 50) {
+      await breathe()
+      last = performance.now()
+    }
+  }
+  return means(entry, sums, order.length)
+}
+
+export async function* fit(
+  entry: Entry,
+  evaluation: Entry | undefined,
+  cells: Cells,
+  feeds: Feeds,
+  options: FitOptions,
+): AsyncGenerator<Report, void, void> {
+  const { epochs = 1, seed = 0, validation, signal, every = 250, from: start } = options
+  const total = rowsOf(entry, feeds)
+  const all = range(total)
+  let held: Uint32Array | undefined
+  let heldFeeds = feeds
+  if (typeof validation === 'number') {
+    const share = Math.round(total * validation)
+    if (!(validation > 0) || share < 1 || share >= total) {
+      fail('call', `validation = ${validation} leaves no rows to train or to validate`)
+    }
+    // Epoch -1: an order of its own, so that no training order tells which rows are held out.
+    held = shuffle(all, seed, -1)
+      .slice(total - share)
+      .sort()
+  } else if (validation && evaluation) {
+    heldFeeds = validation
+    held = range(rowsOf(evaluation, validation))
+  }
+  const rows = typeof validation === 'number' ? all.slice(0, total - held!.length).sort() : all
+  const limit = entry.limits[0] ?? 1
+  const batch = Math.min(options.batch ?? limit, rows.length)
+  if (!Number.isInteger(batch) || batch < 1 || batch > limit) {
+    fail('call', `batch = ${options.batch}: this model takes 1 to ${limit} rows a step`)
+  }
+  const outs = scalars(entry)
+  const sums = Float64Array.from(outs, (_, k) => start?.sums[k] ?? 0)
+  const snapshot = new Snapshot(cells)
+  entry.write(feeds, 0, batch)
+
+  const first = start ? start.epoch * rows.length + start.row : 0
+  let done = 0
+  let trained = 0
+  for (let epoch = start?.epoch ?? 0; epoch < epochs; epoch++) {
+    const order = options.shuffle === false ? rows : shuffle(rows.slice(), seed, epoch)
+    let row = done === 0 && start ? start.row : 0
+    let since = row
+    let steps = 0
+    snapshot.take()
+    const report = (kind: Report['kind'], results?: Metrics): Report => {
+      const perSecond = trained > 0 ? done / trained : 0
+      const isDone = kind === 'epoch'
+      return {
+        kind,
+        epoch: epoch + 1,
+        epochs,
+        step: cells.step.view[0]!,
+        row,
+        of: rows.length,
+        metrics: means(entry, sums, row),
+        validation: results,
+        examplesPerSecond: perSecond,
+        secondsLeft: perSecond > 0 ? (epochs * rows.length - first - done) / perSecond : 0,
+        cursor: isDone ? { epoch: epoch + 1, row: 0, sums: [] } : { epoch, row, sums: [...sums] },
+      }
+    }
+    let began = performance.now()
+    let last = began
+    while (row < rows.length) {
+      if (signal?.aborted) {
+        yield report('stopped')
+        return
+      }
+      const count = Math.min(batch, rows.length - row)
+      runRows(entry, feeds, order, row, count)
+      const loss = badLoss(entry)
+      if (loss !== undefined) {
+        const step = cells.step.view[0]!
+        const value = badValue(entry)
+        snapshot.restore()
+        for (let at = since; at < row; at += batch) {
+          runRows(entry, feeds, order, at, Math.min(batch, rows.length - at))
+        }
+        stop(entry, loss, step, badParam(cells) ?? value, true)
+      }
+      for (let k = 0; k < outs.length; k++) sums[k]! += outs[k]!.view[0]! * count
+      row += count
+      done += count
+      if (++steps % snapshotEvery === 0) {
+        snapshot.take()
+        since = row
+      }
+      const now = performance.now()
+      if (now - last >= every) {
+        trained += now - began > 0 ? (now - began) / 1000 : 0
+        await breathe()
+        if (row < rows.length) yield report('progress')
+        // Whoever got the report may have set a hyper-parameter: a replay must not begin before that.
+        snapshot.take()
+        since = row
+        began = last = performance.now()
+      }
+    }
+    trained += (performance.now() - began) / 1000
+    const results = held && evaluation ? await evaluateRows(evaluation, heldFeeds, held) : undefined
+    await breathe()
+    yield report('epoch', results)
+    sums.fill(0)
+  }
+}

@@ -1,0 +1,23 @@
+/** Loads a model: `await load(url, { weights })`. */
+import { type AnyBlocks, type Blocks, Model } from './model.ts'
+import { fetchBytes, instantiate, type Source } from './module.ts'
+
+export interface LoadOptions {
+  /** A safetensors file, or where to fetch it. Without it call `init` or `restore`. */
+  readonly weights?: BufferSource | string | URL
+  /** `simd` is bit-identical on every engine. Default: `relaxed` where the engine has it, else `simd`. */
+  readonly target?: 'simd' | 'relaxed'
+}
+
+export async function load<B extends Blocks = AnyBlocks>(
+  source: Source,
+  options: LoadOptions = {},
+): Promise<Model<B>> {
+  const { weights, target } = options
+  const model = new Model<B>(await instantiate(source, target))
+  if (weights !== undefined) {
+    const isUrl = typeof weights === 'string' || weights instanceof URL
+    model.restore(isUrl ? await fetchBytes(weights) : weights)
+  }
+  return model
+}

@@ -1,0 +1,119 @@
+/**
+ * Checks a manifest read from a module: every field that the runtime relies on has its type, and every tensor lies
+ * inside the module's memory, so that nothing after this can read or write out of place.
+ */
+import type { Manifest, TensorSpec } from '../compiler/wasm/manifest.ts'
+import { fail } from './errors.ts'
+
+/** The one version of the module's calling convention that this runtime speaks. */
+export const abi = 1
+
+type Json = Readonly<Record<string, unknown>>
+
+const bad = (what: string): never =>
+  fail('manifest', `the manifest of this module is damaged: ${what}`)
+
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0
+
+function object(value: unknown, where: string): Json {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? (value as Json)
+    : bad(`${where} is not an object`)
+}
+
+/** The array `owner[key]`, each element checked by `check`, names unique where there are names. */
+function list(owner: Json, key: string, check: (item: Json, where: string) => void): void {
+  const items = owner[key]
+  if (!Array.isArray(items)) return bad(`${key} is not an array`)
+  const names = new Set<unknown>()
+  items.forEach((item: unknown, k) => {
+    const where = `${key}[${k}]`
+    const one = object(item, where)
+    if (typeof one.name !== 'string') bad(`${where} has no name`)
+    if (names.has(one.name)) bad(`${key} has two of the name ${one.name}`)
+    names.add(one.name)
+    check(one, where)
+  })
+}
+
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+
+/** Checks the text of the custom section `netc` against a module with `memoryBytes` of memory. */
+export function checkManifest(text: string, memoryBytes: number): Manifest {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    bad('it is not JSON')
+  }
+  const root = object(value, 'it')
+  if (root.abi !== abi) {
+    fail('abi', `this module has ABI version ${root.abi} and this runtime speaks version ${abi}`, {
+      abi: typeof root.abi === 'number' ? root.abi : null,
+    })
+  }
+  for (const key of ['netc', 'target', 'model', 'source']) {
+    if (typeof root[key] !== 'string') bad(`${key} is not a string`)
+  }
+  const bounds = new Map<unknown, unknown>()
+  list(root, 'dims', (dim, where) => {
+    if (!isCount(dim.max) || dim.max < 1) bad(`${where}.max is not a count`)
+    bounds.set(dim.name, dim.max)
+  })
+  const tensor = (spec: Json, where: string): void => {
+    const { dtype, shape, bounds: bound, offset } = spec as unknown as TensorSpec
+    if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'bool') bad(`${where} has dtype ${dtype}`)
+    if (!Array.isArray(shape) || !shape.every(isCount)) bad(`${where}.shape is no list of extents`)
+    if (!Array.isArray(bound) || bound.length !== shape.length) bad(`${where}.bounds is no list`)
+    bound.forEach((name, k) => {
+      if (name !== null && (k > 0 || bounds.get(name) !== shape[0])) {
+        bad(`${where} is bounded by ${name}`)
+      }
+    })
+    const end = 4 * shape.reduce((a, b) => a * b, 1) + offset
+    if (!isCount(offset) || offset % 4 !== 0 || end > memoryBytes) {
+      bad(`${where} lies outside the memory`)
+    }
+  }
+  const scalar = (spec: Json, where: string): void => {
+    tensor(spec, where)
+    if ((spec.shape as number[]).length > 0) bad(`${where} is not a scalar`)
+  }
+  list(root, 'params', tensor)
+  list(root, 'state', tensor)
+  list(root, 'hyper', (spec, where) => {
+    scalar(spec, where)
+    if (!isNumber(spec.initial)) bad(`${where} has no initial value`)
+  })
+  scalar(object(root.step, 'step'), 'step')
+  scalar(object(root.seed, 'seed'), 'seed')
+  list(root, 'entries', (entry, where) => {
+    if (!['train', 'eval', 'predict'].includes(entry.kind as string)) {
+      bad(`${where} has kind ${entry.kind}`)
+    }
+    if (typeof entry.of !== 'string') bad(`${where}.of is not a string`)
+    const counts = entry.counts
+    if (!Array.isArray(counts) || !counts.every((name) => bounds.has(name))) {
+      bad(`${where}.counts is no list of dims`)
+    }
+    const own = (spec: Json, at: string): void => {
+      tensor(spec, `${where}.${at}`)
+      const bound = (spec.bounds as unknown[])[0]
+      if (typeof bound === 'string' && !(counts as unknown[]).includes(bound)) {
+        bad(`${where}.${at} is bounded by ${bound}, which is not counted`)
+      }
+    }
+    list(entry, 'inputs', (spec, at) => {
+      own(spec, at)
+      if (spec.range !== null && !isCount(spec.range)) bad(`${where}.${at}.range is no count`)
+    })
+    list(entry, 'outputs', own)
+    list(entry, 'trace', own)
+    if (entry.kind !== 'predict' && (entry.outputs as TensorSpec[])[0]?.shape.length !== 0) {
+      bad(`${where} has no loss`)
+    }
+  })
+  if (!Array.isArray(root.data)) bad('data is not an array')
+  return root as unknown as Manifest
+}

@@ -1,0 +1,217 @@
+/**
+ * A loaded model: initialise, train, evaluate, predict, save, restore. One instance of a module with its own memory;
+ * nothing is shared between models. Calls are synchronous; `fit` and `evaluate` let the page draw in between.
+ */
+import type { Manifest } from '../compiler/wasm/manifest.ts'
+import { Entry, type Feeds, type Results, type View } from './entry.ts'
+import { fail } from './errors.ts'
+import { evaluateRows, type FitOptions, fit, type Metrics, type Report, rowsOf } from './fit.ts'
+import type { Instance } from './module.ts'
+import { range } from './shuffle.ts'
+import { checkLoss, unknownEntry } from './trace.ts'
+import {
+  type Cells,
+  cellsOf,
+  type Restored,
+  type RestoreOptions,
+  restoreCells,
+  saveCells,
+} from './weights.ts'
+
+/** Counts of bounded dims that no input tells, by name: `{ batch: 16 }`. */
+export type Counts = Readonly<Record<string, number>>
+
+type Calls<R> = Readonly<Record<string, (feeds: Feeds, counts?: Counts) => R>>
+
+/** The blocks of a model. `netc compile` writes this interface for the model at hand. */
+export interface Blocks {
+  readonly train: object
+  readonly eval: object
+  readonly predict: object
+  readonly hyper: object
+  readonly params: object
+}
+
+/** The blocks of a model about which nothing is known. */
+export interface AnyBlocks extends Blocks {
+  readonly train: Calls<Record<string, number>>
+  readonly eval: Calls<Record<string, number>>
+  readonly predict: Calls<Results>
+  readonly hyper: Record<string, number>
+  readonly params: Readonly<Record<string, View>>
+}
+
+export interface SaveOptions {
+  /** Also optimizer state, hyper-parameters, step and seed: enough to go on bit for bit. */
+  readonly training?: boolean
+  /** Kept in the file. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export class Model<B extends Blocks = AnyBlocks> {
+  readonly manifest: Manifest
+  /** One step: `model.train.digits({ image, label })` gives the losses and metrics of these rows. */
+  readonly train: B['train']
+  /** The losses and metrics of rows, without a step. */
+  readonly eval: B['eval']
+  /** The outputs for rows, any number of them where every output has a row for each. */
+  readonly predict: B['predict']
+  /** Hyper-parameters, to read and to set: `model.hyper['digits.lr'] = 1e-4`. */
+  readonly hyper: B['hyper']
+  /** Live views of the parameters. */
+  readonly params: B['params']
+  readonly #entries = new Map<string, Entry>()
+  readonly #cells: Cells
+  readonly #init: (seed: number) => void
+  #isReady = false
+
+  /** @internal Use `load`. */
+  constructor(instance: Instance) {
+    const { manifest, memory } = instance
+    this.manifest = manifest
+    this.#cells = cellsOf(manifest, memory)
+    this.#init = instance.call('init')
+    const calls: Record<string, Record<string, unknown>> = { train: {}, eval: {}, predict: {} }
+    const limits = new Map(manifest.dims.map((dim) => [dim.name, dim.max]))
+    for (const spec of manifest.entries) {
+      const entry = new Entry(
+        spec,
+        spec.counts.map((dim) => limits.get(dim)!),
+        instance,
+      )
+      this.#entries.set(spec.name, entry)
+      calls[spec.kind]![spec.of] = (feeds: Feeds, counts?: Counts) =>
+        this.#call(entry, feeds ?? {}, counts)
+    }
+    this.train = Object.freeze(calls.train!) as B['train']
+    this.eval = Object.freeze(calls.eval!) as B['eval']
+    this.predict = Object.freeze(calls.predict!) as B['predict']
+    this.params = Object.freeze(
+      Object.fromEntries(this.#cells.params.map((c) => [c.spec.name, c.view])),
+    ) as B['params']
+    this.hyper = this.#hyperCells() as B['hyper']
+  }
+
+  #hyperCells(): object {
+    const hyper = {}
+    for (const { name, initial } of this.manifest.hyper) {
+      const { view } = this.#cells.training.find((c) => c.spec.name === name)!
+      view[0] = initial
+      Object.defineProperty(hyper, name, {
+        enumerable: true,
+        get: () => view[0],
+        set: (value: unknown) => {
+          if (typeof value !== 'number' || !Number.isFinite(value)) {
+            fail('call', `hyper-parameter ${name} cannot be ${value}`, { name })
+          }
+          view[0] = value as number
+        },
+      })
+    }
+    return Object.seal(hyper)
+  }
+
+  /** Training steps made so far. */
+  get step(): number {
+    return this.#cells.step.view[0]!
+  }
+
+  /** Draws new parameters from `seed`, a 32-bit integer, and forgets all training. */
+  init(seed = 0): void {
+    if (!Number.isInteger(seed)) fail('call', `the seed is an integer, not ${seed}`)
+    this.#init(seed | 0)
+    this.#cells.seed.view[0] = seed
+    this.#cells.step.view[0] = 0
+    this.#isReady = true
+  }
+
+  /**
+   * The raw way to an entry, by the name in the manifest (`digits`, `digits_eval`): preallocated views of inputs and
+   * outputs, and the module's own function. Nothing is checked and nothing allocated.
+   */
+  entry(name: string): Entry {
+    return this.#entries.get(name) ?? unknownEntry('entry', name, [...this.#entries.keys()])
+  }
+
+  #call(entry: Entry, feeds: Feeds, given: Counts | undefined): Results {
+    this.#checkReady(entry.spec.of)
+    entry.measure(feeds, given)
+    entry.checkValues(feeds)
+    const { counts, limits, spec } = entry
+    const rows = counts[0] ?? 0
+    const limit = limits[0] ?? 0
+    const canSplit =
+      spec.kind === 'predict' &&
+      counts.length === 1 &&
+      entry.outs.every((o) => o.count === 0) &&
+      entry.ins.some((i) => i.count === 0)
+    if (rows > limit && canSplit) return this.#chunks(entry, feeds, rows, limit)
+    if (rows <= limit) entry.write(feeds, 0, rows)
+    entry.runCounts()
+    if (spec.kind === 'train') checkLoss(entry, this.#cells)
+    return entry.results()
+  }
+
+  #chunks(entry: Entry, feeds: Feeds, rows: number, limit: number): Results {
+    const results: Results = {}
+    for (let from = 0; from < rows; from += limit) {
+      const count = Math.min(limit, rows - from)
+      entry.write(feeds, from, count)
+      entry.counts[0] = count
+      entry.runCounts()
+      for (const { spec, view, stride } of entry.outs) {
+        const Type = view.constructor as new (length: number) => View
+        results[spec.name] ??= new Type(rows * stride)
+        const all = results[spec.name] as View
+        all.set(view.subarray(0, count * stride), from * stride)
+      }
+    }
+    return results
+  }
+
+  #checkReady(name: string): void {
+    if (!this.#isReady) {
+      fail('call', `${name} needs parameters first: call init(seed), or load weights`)
+    }
+  }
+
+  #find(kind: 'train' | 'eval', name: string): Entry | undefined {
+    for (const entry of this.#entries.values()) {
+      if (entry.spec.kind === kind && entry.spec.of === name) return entry
+    }
+    return undefined
+  }
+
+  #trainEntry(name: string): Entry {
+    this.#checkReady(name)
+    return this.#find('train', name) ?? unknownEntry('train', name, Object.keys(this.train))
+  }
+
+  /** Trains on all rows of `data` and reports on the way; see `FitOptions`. */
+  fit(name: string, data: Feeds, options: FitOptions = {}): AsyncGenerator<Report, void, void> {
+    const entry = this.#trainEntry(name)
+    return fit(entry, this.#find('eval', name), this.#cells, data, options)
+  }
+
+  /** The metrics of train block `name` over all rows of `data`, each the mean over rows. */
+  async evaluate(name: string, data: Feeds): Promise<Metrics> {
+    const entry = this.#find('eval', this.#trainEntry(name).spec.of)
+    if (!entry) return unknownEntry('eval', name, Object.keys(this.eval))
+    return evaluateRows(entry, data, range(rowsOf(entry, data)))
+  }
+
+  /** The parameters as a safetensors file. */
+  save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
+    this.#checkReady('save')
+    const { model, source } = this.manifest
+    const metadata = { format: 'netc', model, source, ...options.metadata }
+    return saveCells(this.#cells, options.training === true, metadata)
+  }
+
+  /** Takes parameters, or a whole checkpoint, from a safetensors file; on an error nothing has changed. */
+  restore(file: BufferSource, options: RestoreOptions = {}): Restored {
+    const restored = restoreCells(this.#cells, file, options)
+    this.#isReady = true
+    return restored
+  }
+}
