@@ -113,10 +113,11 @@ class Parser implements Scope {
     return tensor
   }
 
-  /** Tensor declarations, up to the first word that is no role and begins no declaration. */
+  /** Tensor declarations; a role followed by a bracket is an equation's target of that name. */
   #tensors(): Tensor[] {
+    const input = this.#in
     const tensors: Tensor[] = []
-    while (this.#in.peek().kind === 'word' && isRole(this.#in.peek().text)) {
+    while (input.peek().kind === 'word' && isRole(input.peek().text) && !input.at('[', 1)) {
       tensors.push(this.#localTensor())
     }
     return tensors

@@ -75,44 +75,12 @@ export const isDType = (text: string): text is DType => Object.hasOwn(dtypes, te
 export const isCallOp = (text: string): text is 'pow' | 'min' | 'max' =>
   text === 'pow' || text === 'min' || text === 'max'
 
-const otherWords = [
-  'program',
-  'dim',
-  'data',
-  'entry',
-  'init',
-  'train',
-  'eval',
-  'predict',
-  'stage',
-  'minimize',
-  'scatter',
-  'over',
-  'update',
-  'rule',
-  'cotangent',
-  'give',
-  'range',
-  'at',
-  'true',
-  'false',
-  'nan',
-  'inf',
-  'count',
-  'where',
-  'stopgrad',
-  'random',
-  'pow',
-  'and',
-  'or',
-  '_',
-]
-
+/** Words that would be read as something else where a name can stand. */
 const reserved: ReadonlySet<string> = new Set([
-  ...otherWords,
+  ...['minimize', 'scatter', 'update', 'rule', 'give', '_', 'true', 'false', 'nan', 'inf'],
+  ...['count', 'where', 'stopgrad', 'random', 'pow', 'and', 'or'],
   ...Object.keys(unaryOps),
   ...Object.keys(reduceOps),
-  ...Object.keys(roles),
   ...Object.keys(dtypes),
 ])
 
