@@ -113,7 +113,7 @@ export class Entry {
     const { spec, stride, count } = input
     const { name } = spec
     if (feed === undefined || feed === null) {
-      return fail('feed-missing', `${this.spec.of} needs the input ${name}`, { feed: name })
+      fail('feed-missing', `${this.spec.of} needs the input ${name}`, { feed: name })
     }
     const isScalar = typeof feed === 'number' || typeof feed === 'boolean'
     const length = isScalar ? 1 : feed.length

@@ -24,8 +24,8 @@ function object(value: unknown, where: string): Json {
 
 /** The array `owner[key]`, each element checked by `check`, names unique where there are names. */
 function list(owner: Json, key: string, check: (item: Json, where: string) => void): void {
-  const items = owner[key]
-  if (!Array.isArray(items)) return bad(`${key} is not an array`)
+  const items: unknown = owner[key]
+  if (!Array.isArray(items)) throw bad(`${key} is not an array`)
   const names = new Set<unknown>()
   items.forEach((item: unknown, k) => {
     const where = `${key}[${k}]`

@@ -7,10 +7,17 @@ import { type Entry, viewOf } from './entry.ts'
 import { fail, NetcError } from './errors.ts'
 import { type Cells, firstNonFinite } from './weights.ts'
 
-/** The name of the first loss of `entry` that is not finite, or undefined. */
-export function badLoss(entry: Entry): string | undefined {
+interface Loss {
+  readonly name: string
+  readonly value: string
+}
+
+/** The first loss of `entry` that is not finite, or undefined. */
+export function badLoss(entry: Entry): Loss | undefined {
   for (const { spec, view } of entry.outs) {
-    if (/^loss(_\d+)?$/.test(spec.name) && !Number.isFinite(view[0])) return spec.name
+    if (/^loss(_\d+)?$/.test(spec.name) && !Number.isFinite(view[0])) {
+      return { name: spec.name, value: String(view[0]) }
+    }
   }
   return undefined
 }
@@ -72,20 +79,20 @@ function liveLength(entry: Entry, spec: TensorSpec): number {
 /** Ends a training at `step` because of `loss`. */
 export function stop(
   entry: Entry,
-  loss: string,
+  loss: Loss,
   step: number,
   culprit: Culprit | undefined,
   restored: boolean,
 ): never {
-  const value = String(entry.outputs[loss]![0])
+  const { name, value } = loss
   const because = culprit ? `: ${culprit.what}` : ''
   const after = restored ? ` (the model is as it was after step ${step - 1})` : ''
   throw new NetcError(
     'non-finite',
-    `${entry.spec.of}: the ${loss} of step ${step} is ${value}${because}${after}`,
+    `${entry.spec.of}: the ${name} of step ${step} is ${value}${because}${after}`,
     {
       step,
-      loss,
+      loss: name,
       value,
       tensor: culprit?.tensor ?? null,
       place: culprit?.place ?? null,
