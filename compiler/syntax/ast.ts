@@ -256,9 +256,20 @@ export interface IndexArg {
 export type ReduceOp = 'sum' | 'max' | 'min' | 'mean' | 'prod' | 'argmax' | 'argmin'
 
 export type BinaryOp =
-  | '+' | '-' | '*' | '/' | '%' | '^'
-  | '<' | '<=' | '>' | '>=' | '==' | '!='
-  | 'and' | 'or'
+  | '+'
+  | '-'
+  | '*'
+  | '/'
+  | '%'
+  | '^'
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | '=='
+  | '!='
+  | 'and'
+  | 'or'
 
 export interface StringLit {
   readonly kind: 'string'
@@ -267,7 +278,13 @@ export interface StringLit {
 }
 
 export type Expr =
-  | { readonly kind: 'number'; readonly span: Span; readonly value: number; readonly isInt: boolean; readonly text: string }
+  | {
+      readonly kind: 'number'
+      readonly span: Span
+      readonly value: number
+      readonly isInt: boolean
+      readonly text: string
+    }
   | StringLit
   | { readonly kind: 'bool'; readonly span: Span; readonly value: boolean }
   /** `x`, and `m'` when primed. */
@@ -277,7 +294,11 @@ export type Expr =
       readonly kind: 'call'
       readonly span: Span
       readonly callee: Name
-      readonly args: readonly { readonly name: Name | undefined; readonly value: Expr; readonly span: Span }[]
+      readonly args: readonly {
+        readonly name: Name | undefined
+        readonly value: Expr
+        readonly span: Span
+      }[]
     }
   /** `x[n, i]`, `x?[n, h + r - 1]`, `x[.., i]` */
   | {
@@ -301,13 +322,25 @@ export type Expr =
       readonly body: Expr
     }
   | { readonly kind: 'unary'; readonly span: Span; readonly op: '-' | 'not'; readonly value: Expr }
-  | { readonly kind: 'binary'; readonly span: Span; readonly op: BinaryOp; readonly left: Expr; readonly right: Expr }
+  | {
+      readonly kind: 'binary'
+      readonly span: Span
+      readonly op: BinaryOp
+      readonly left: Expr
+      readonly right: Expr
+    }
   /** `x |> dense(256)`: the left value becomes the first argument. `right` is a call or a name. */
   | { readonly kind: 'pipe'; readonly span: Span; readonly left: Expr; readonly right: Expr }
   /** `[batch, 64]` as an argument: `normal([batch, 64])`. */
   | { readonly kind: 'shape'; readonly span: Span; readonly dims: readonly Expr[] }
   | { readonly kind: 'tuple'; readonly span: Span; readonly parts: readonly Expr[] }
   /** Compile-time `if c { a } else { b }` with a value. */
-  | { readonly kind: 'if'; readonly span: Span; readonly test: Expr; readonly then: Block; readonly otherwise: Block }
+  | {
+      readonly kind: 'if'
+      readonly span: Span
+      readonly test: Expr
+      readonly then: Block
+      readonly otherwise: Block
+    }
   /** Where the parser had to give up on an expression; a diagnostic was already made. */
   | { readonly kind: 'error'; readonly span: Span }
