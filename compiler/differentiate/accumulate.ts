@@ -1,0 +1,96 @@
+/**
+ * The equation of one cotangent from all that flows into it. Contributions that invert are terms of one sum; each that
+ * does not is a scatter, into the cotangent itself when it is the only one, else into a temp that is added.
+ */
+import { add, binary, constant, index, int, read, reduce, select } from '../ir/build.ts'
+import { freeIndices, freshName, renameBound, substitute } from '../ir/traverse.ts'
+import type { Equation, Index, Origin, Scalar, Tensor } from '../ir/types.ts'
+import { simplifyEquation } from '../passes/simplify.ts'
+import { type Gather, gatherOf } from './invert.ts'
+import type { Contribution } from './reverse.ts'
+import type { Scope } from './scope.ts'
+
+const zero = constant(0)
+
+export interface Flow {
+  readonly contributions: readonly Contribution[]
+  /** 1 for the loss: d_loss = 1. */
+  readonly seed: number
+}
+
+/** Equations that define `cotangent`, shaped like `of`; the last is its own. */
+export function accumulate(
+  cotangent: Tensor,
+  flow: Flow,
+  names: readonly string[],
+  scope: Scope,
+): Equation[] {
+  const { shape } = cotangent
+  const origin: Origin = flow.contributions[0]?.origin ?? { span: cotangent.span, note: 'no use' }
+  const gathers: Gather[] = []
+  const scatters: Contribution[] = []
+  for (const contribution of flow.contributions) {
+    const gather = gatherOf(contribution, shape, scope.find)
+    if (gather) gathers.push(gather)
+    else scatters.push(contribution)
+  }
+  if (gathers.length === 0 && scatters.length === 1 && flow.seed === 0) {
+    return [simplifyEquation(scatterOf(cotangent.name, scatters[0]!, cotangent), scope.find)]
+  }
+  const made: Equation[] = []
+  const outs = outIndices(cotangent, gathers, names)
+  const taken = new Set(outs.map((i) => i.name))
+  const terms: Scalar[] = flow.seed === 0 ? [] : [constant(flow.seed)]
+  for (const gather of gathers) {
+    const by = new Map(gather.outs.map((i, k) => [i.name, index(outs[k]!)]))
+    terms.push(substitute(renameBound(gather.body, taken), by))
+  }
+  for (const scatter of scatters) {
+    const part = scope.temp(`${cotangent.name}_part`, shape, cotangent)
+    made.push(simplifyEquation(scatterOf(part.name, scatter, cotangent), scope.find))
+    terms.push(
+      read(
+        part,
+        outs.map((i) => index(i)),
+      ),
+    )
+  }
+  const body = terms.length === 0 ? zero : terms.reduce((a, b) => add(a, b))
+  const whole: Equation = { target: cotangent.name, outs, at: undefined, body, origin }
+  made.push(simplifyEquation(whole, scope.find))
+  return made
+}
+
+/** Named after the domain indices of the first contribution that has a name, else after the tensor's own equation. */
+function outIndices(tensor: Tensor, gathers: readonly Gather[], names: readonly string[]): Index[] {
+  const taken = new Set<string>()
+  return tensor.shape.map((extent, k) => {
+    const hint = gathers.map((g) => g.names[k]).find((name) => name !== undefined)
+    const name = freshName(hint ?? names[k] ?? 'i', taken)
+    taken.add(name)
+    return { name, extent }
+  })
+}
+
+/** The contribution as a scatter over the indices that its positions use, summed over the others. */
+function scatterOf(target: string, c: Contribution, like: Tensor): Equation {
+  const used = new Set(c.at.flatMap((p) => [...freeIndices(p)]))
+  const outs = c.domain.filter((i) => used.has(i.name))
+  const summed = c.domain.filter((i) => !used.has(i.name))
+  const sum = reduce('sum', summed, c.value)
+  if (!c.guarded) return { target, outs, at: c.at, body: sum, origin: c.origin }
+  // A guarded read took nothing from outside, so nothing is written there.
+  const limits = like.shape.map(
+    (x): Scalar => (x.bound === undefined ? int(x.size) : { kind: 'count', dim: x.bound }),
+  )
+  const inside = c.at.flatMap((p, k) => [binary('ge', p, int(0)), binary('lt', p, limits[k]!)])
+  const at = c.at.map((p, k) =>
+    binary('min', binary('max', p, int(0)), binary('sub', limits[k]!, int(1))),
+  )
+  const body = select(
+    inside.reduce((a, b) => binary('and', a, b)),
+    sum,
+    zero,
+  )
+  return { target, outs, at, body, origin: c.origin }
+}
