@@ -279,7 +279,7 @@ const lexer = new Lexer(lexed, { positionTracking: 'onlyOffset', ensureOptimizat
 export const tokenize = (text: string): IToken[] => lexer.tokenize(text).tokens
 
 export const startOf = (token: IToken): number => token.startOffset
-export const endOf = (token: IToken): number => (token.endOffset ?? token.startOffset - 1) + 1
+export const endOf = (token: IToken): number => token.startOffset + token.image.length
 
 /** Gives a token another type. */
 export function retype(token: IToken, type: TokenType): IToken {
