@@ -1,0 +1,13 @@
+/** netc/runtime/data: readers from bytes to feeds, apart from the runtime so that pages load only what they use. */
+export type { SourceCall } from './args.ts'
+export { type CsvOptions, readCsv } from './csv.ts'
+export { feedsOf } from './feeds.ts'
+export { gunzip } from './gunzip.ts'
+export { readIdx } from './idx.ts'
+export { readJson } from './json.ts'
+export { readNpy } from './npy.ts'
+export type { Column, Dataset, Encoding } from './rows.ts'
+export { type Open, type ReadOptions, readers, readSource } from './source.ts'
+export type { Cell, Table } from './table.ts'
+export type { Numbers, Tensor } from './tensor.ts'
+export { readTensors } from './tensors.ts'
