@@ -168,13 +168,14 @@ class Walk implements Adjoint {
   }
 }
 
-/** The position of the indices' values, counted as `argmax` counts. */
+/** The position of the indices' values as `argmax` counts it: packed for maximum extents. */
 export function rowMajor(over: readonly Index[]): Scalar {
   let position: Scalar = int(0)
   for (const i of over) {
-    const size: Scalar =
-      i.extent.bound === undefined ? int(i.extent.size) : { kind: 'count', dim: i.extent.bound }
-    position = add(position.kind === 'const' ? position : mul(position, size), index(i))
+    position = add(
+      position.kind === 'const' ? position : mul(position, int(i.extent.size)),
+      index(i),
+    )
   }
   return position
 }

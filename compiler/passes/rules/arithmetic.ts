@@ -48,6 +48,13 @@ export function masked(
   return undefined
 }
 
+/** The negative of a masked value that starts with a minus sign. */
+function negated(e: Scalar): Scalar | undefined {
+  const m = masked(e)
+  const p = m && productOf(m.value)
+  return p?.sign === -1 ? m?.around(scalarOfProduct({ ...p, sign: 1 })) : undefined
+}
+
 /** a + sign*b with the factors that both share outside: x*y + x*z -> x*(y + z). */
 function factorSum(a: Scalar, b: Scalar, sign: 1 | -1): Scalar | undefined {
   // where(c, x/k, 0) counts as where(c, x, 0)/k, so that the mean's count leaves softmax - onehot.
@@ -98,6 +105,13 @@ export const arithmeticRules: readonly Rule[] = [
     const p = productOf(e.right)
     if (p.sign === 1) return undefined
     return binary(e.op === 'add' ? 'sub' : 'add', e.left, scalarOfProduct({ ...p, sign: 1 }))
+  }),
+  on('binary', 'a + where(c, -b, 0) -> a - where(c, b, 0)', (e) => {
+    if ((e.op !== 'add' && e.op !== 'sub') || !isFloat(e)) return undefined
+    const right = negated(e.right)
+    if (right) return binary(e.op === 'add' ? 'sub' : 'add', e.left, right)
+    const left = e.op === 'add' ? negated(e.left) : undefined
+    return left && binary('sub', e.right, left)
   }),
   on('binary', '-a - b -> -(a + b)', (e) =>
     e.op === 'sub' && isFloat(e) && isNeg(e.left)

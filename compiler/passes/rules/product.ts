@@ -64,7 +64,7 @@ export function reduceFraction(p: Product): Product {
     below = 1
   } else {
     const inverted = below / above
-    if (above !== 1 && isExact(inverted) && inverted * above === below) {
+    if (above !== 1 && below !== 1 && isExact(inverted) && inverted * above === below) {
       above = 1
       below = inverted
     }
