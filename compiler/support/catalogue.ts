@@ -6,6 +6,7 @@
  * differentiation and rules · NET5xxx limits of compilation · NET6xxx data, weights and command line
  */
 import { dataErrors } from './catalogue/data.ts'
+import type { CatalogueEntry } from './catalogue/entry.ts'
 import { limitErrors } from './catalogue/limits.ts'
 import { nameErrors } from './catalogue/names.ts'
 import { shapeErrors } from './catalogue/shapes.ts'
@@ -24,20 +25,6 @@ export const catalogue = {
 } as const
 
 export type Code = keyof typeof catalogue
-
-/** What an entry of the catalogue says for given arguments. */
-export interface Text {
-  readonly message: string
-  /** Beside the underline. */
-  readonly label?: string
-  readonly help: string
-}
-
-export interface CatalogueEntry {
-  readonly severity?: 'warning'
-  // biome-ignore lint/suspicious/noExplicitAny: each entry has arguments of its own, checked at `diagnostic`.
-  readonly text: (args: any) => Text
-}
 
 type Args<C extends Code> = Parameters<(typeof catalogue)[C]['text']>[0]
 

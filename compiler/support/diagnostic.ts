@@ -3,7 +3,6 @@
  * catalogue (catalogue.ts), collected in a `Diagnostics` bag and rendered by render.ts. Defects of netc itself are
  * `InternalError`s, never diagnostics.
  */
-import type { Code } from './catalogue.ts'
 import type { Span } from './span.ts'
 
 export interface Label {
@@ -12,7 +11,8 @@ export interface Label {
 }
 
 export interface Diagnostic {
-  readonly code: Code
+  /** A key of the catalogue: `NET1001`. */
+  readonly code: string
   readonly severity: 'error' | 'warning'
   /** One sentence, no final period, shapes in the user's own dim names. */
   readonly message: string

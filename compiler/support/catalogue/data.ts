@@ -1,3 +1,3 @@
-import type { CatalogueEntry } from '../catalogue.ts'
+import type { CatalogueEntry } from './entry.ts'
 
 export const dataErrors = {} as const satisfies Record<string, CatalogueEntry>

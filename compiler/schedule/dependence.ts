@@ -1,0 +1,159 @@
+/**
+ * Which equations must run before which. In: the equations of a stage and its updates. Out: a graph whose nodes can be
+ * merged while it stays free of cycles. Besides producer → consumer there is reader → updater: where the next value of
+ * a persistent tensor is written over the old one, every reader of the old one comes first.
+ */
+import { visit } from '../ir/traverse.ts'
+import type { Equation, Scalar, Stage } from '../ir/types.ts'
+
+type Read = Extract<Scalar, { kind: 'read' }>
+
+export function readsOf(equation: Equation): Read[] {
+  const reads: Read[] = []
+  for (const e of [equation.body, ...(equation.at ?? [])]) {
+    visit(e, (node) => {
+      if (node.kind === 'read') reads.push(node)
+    })
+  }
+  return reads
+}
+
+/** Whether every read of `tensor` is of the very element that the equation defines. */
+export function readsInPlace(equation: Equation, tensor: string): boolean {
+  return readsOf(equation).every((r) => r.tensor !== tensor || isIdentity(r, equation))
+}
+
+export function isIdentity(r: Read, equation: Equation): boolean {
+  return (
+    !equation.at &&
+    r.at.length === equation.outs.length &&
+    r.at.every((p, d) => p.kind === 'index' && p.name === equation.outs[d]!.name)
+  )
+}
+
+export class DependenceGraph {
+  /** Node of each equation, by position; merged equations share one. */
+  readonly #node: number[]
+  readonly #successors: Set<number>[]
+
+  constructor(count: number) {
+    this.#node = Array.from({ length: count }, (_, k) => k)
+    this.#successors = Array.from({ length: count }, () => new Set<number>())
+  }
+
+  nodeOf(equation: number): number {
+    let node = equation
+    while (this.#node[node] !== node) node = this.#node[node]!
+    this.#node[equation] = node
+    return node
+  }
+
+  addEdge(before: number, after: number): void {
+    if (before !== after) this.#successors[this.nodeOf(before)]!.add(after)
+  }
+
+  /** Whether `to` must wait for `from`; with `indirect`, through some third node. */
+  reaches(from: number, to: number, indirect = false): boolean {
+    const start = this.nodeOf(from)
+    const goal = this.nodeOf(to)
+    const seen = new Set<number>([start])
+    const queue: number[] = []
+    for (const next of this.#successors[start]!) {
+      const node = this.nodeOf(next)
+      if (node === goal) {
+        if (!indirect) return true
+      } else if (!seen.has(node)) {
+        seen.add(node)
+        queue.push(node)
+      }
+    }
+    for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+      for (const next of this.#successors[node]!) {
+        const following = this.nodeOf(next)
+        if (following === goal) return true
+        if (!seen.has(following)) {
+          seen.add(following)
+          queue.push(following)
+        }
+      }
+    }
+    return false
+  }
+
+  /** Makes one node of two unless something must run between them. */
+  merge(a: number, b: number): boolean {
+    const into = this.nodeOf(a)
+    const from = this.nodeOf(b)
+    if (into === from) return true
+    if (this.reaches(into, from, true) || this.reaches(from, into, true)) return false
+    this.#node[from] = into
+    const successors = this.#successors[into]!
+    for (const next of this.#successors[from]!) successors.add(next)
+    for (const next of [...successors]) if (this.nodeOf(next) === into) successors.delete(next)
+    return true
+  }
+
+  /** The nodes in an order that respects the edges and otherwise that of the equations. */
+  order(): number[] {
+    const nodes = new Set(this.#node.map((_, k) => this.nodeOf(k)))
+    const waiting = new Map<number, number>()
+    for (const node of nodes) waiting.set(node, waiting.get(node) ?? 0)
+    const after = new Map<number, Set<number>>()
+    for (const node of nodes) {
+      const following = new Set([...this.#successors[node]!].map((k) => this.nodeOf(k)))
+      following.delete(node)
+      after.set(node, following)
+      for (const next of following) waiting.set(next, (waiting.get(next) ?? 0) + 1)
+    }
+    const ready = [...nodes].filter((node) => waiting.get(node) === 0)
+    const order: number[] = []
+    while (ready.length > 0) {
+      ready.sort((x, y) => x - y)
+      const node = ready.shift()!
+      order.push(node)
+      for (const next of after.get(node)!) {
+        const left = waiting.get(next)! - 1
+        waiting.set(next, left)
+        if (left === 0) ready.push(next)
+      }
+    }
+    return order
+  }
+}
+
+export interface StageDependences {
+  readonly graph: DependenceGraph
+  /** Per persistent tensor the temp that is written straight over it. */
+  readonly inPlace: ReadonlyMap<string, string>
+}
+
+/** Builds the graph of a stage and decides which updates are written in place. */
+export function dependencesOf(stage: Stage): StageDependences {
+  const { equations } = stage
+  const graph = new DependenceGraph(equations.length)
+  const producer = new Map(equations.map((e, k) => [e.target, k]))
+  const readers = new Map<string, number[]>()
+  equations.forEach((equation, k) => {
+    for (const r of readsOf(equation)) {
+      const from = producer.get(r.tensor)
+      if (from !== undefined) graph.addEdge(from, k)
+      const known = readers.get(r.tensor)
+      if (known) known.push(k)
+      else readers.set(r.tensor, [k])
+    }
+  })
+  const inPlace = new Map<string, string>()
+  const used = new Set<string>()
+  for (const { target, value } of stage.updates) {
+    const writer = producer.get(value)
+    if (writer === undefined || used.has(value)) continue
+    const equation = equations[writer]!
+    if (equation.at || !readsInPlace(equation, target)) continue
+    const before = (readers.get(target) ?? []).filter((k) => k !== writer)
+    if (before.some((k) => graph.reaches(writer, k))) continue
+    for (const k of before) graph.addEdge(k, writer)
+    used.add(value)
+    inPlace.set(target, value)
+  }
+  return { graph, inPlace }
+}

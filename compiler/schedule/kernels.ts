@@ -1,0 +1,179 @@
+/**
+ * From stages to kernels. In: a canonical entry and the shapes of its tensors. Out: per stage the kernels in order,
+ * each with the tensors it touches as slots, and which updates are written in place.
+ */
+import { extentsIn } from '../ir/affine.ts'
+import { children, visit } from '../ir/traverse.ts'
+import type { Entry, Equation, Index, Scalar, Tensor } from '../ir/types.ts'
+import { readsOf } from './dependence.ts'
+import { type Group, groupStage } from './group.ts'
+import { tile } from './tile.ts'
+import type { Kernel, Nest, Slot } from './types.ts'
+
+export interface ScheduledStage {
+  readonly kernels: readonly Kernel[]
+  readonly updates: readonly { readonly target: string; readonly value: string; readonly inPlace: boolean }[]
+  /** The rank-0 tensor whose value must be finite for training to go on. */
+  readonly loss: string | undefined
+}
+
+export interface ScheduledEntry {
+  readonly entry: Entry
+  readonly stages: readonly ScheduledStage[]
+  /** Every temp that is in memory. */
+  readonly stored: ReadonlySet<string>
+}
+
+/** Seed and step cells, which random numbers read without an equation saying so. */
+export const randomCells = ['seed', 'step'] as const
+
+export function scheduleEntry(
+  entry: Entry,
+  tensors: ReadonlyMap<string, Tensor>,
+  fuse: boolean,
+): ScheduledEntry {
+  const shapeOf = (name: string): readonly number[] => tensors.get(name)!.shape.map((x) => x.size)
+  const outputs = new Set(entry.outputs.map((o) => o.tensor))
+  const grouped = entry.stages.map((stage) => groupStage(stage, { fuse, shapeOf }))
+
+  // A temp is in memory when somebody outside its own loop group needs it.
+  const home = new Map<string, object>()
+  for (const { groups } of grouped) {
+    for (const group of groups) {
+      for (const part of group.parts) for (const e of part.equations) home.set(e.target, part)
+    }
+  }
+  const stored = new Set<string>(outputs)
+  entry.stages.forEach((stage, s) => {
+    for (const { value } of stage.updates) stored.add(value)
+    if (stage.objective) stored.add(stage.objective.loss)
+    for (const group of grouped[s]!.groups) {
+      for (const part of group.parts) {
+        for (const e of part.equations) {
+          for (const r of readsOf(e)) if (home.get(r.tensor) !== part) stored.add(r.tensor)
+        }
+      }
+    }
+  })
+
+  const stages = entry.stages.map((stage, s): ScheduledStage => {
+    const { groups, inPlace } = grouped[s]!
+    return {
+      kernels: groups.map((group) => kernelOf(group, tensors, stored, shapeOf)),
+      updates: stage.updates.map((u) => ({ ...u, inPlace: inPlace.get(u.target) === u.value })),
+      loss: stage.objective?.loss,
+    }
+  })
+  return { entry, stages, stored }
+}
+
+function kernelOf(
+  group: Group,
+  tensors: ReadonlyMap<string, Tensor>,
+  stored: ReadonlySet<string>,
+  shapeOf: (name: string) => readonly number[],
+): Kernel {
+  const options = { shapeOf, isStored: (name: string): boolean => stored.has(name) }
+  const nests = group.parts.map((part) => tile(part.equations, group.row, options))
+  const nest: Nest = group.row ? { kind: 'rows', row: group.row, nests } : nests[0]!
+  const equations = group.parts.flatMap((part) => part.equations)
+
+  const slots = new Map<string, Slot>()
+  const counts = new Set<string>()
+  const touch = (name: string): void => {
+    if (slots.has(name)) return
+    const tensor = tensors.get(name)!
+    slots.set(name, { tensor: name, dtype: tensor.dtype, shape: shapeOf(name) })
+  }
+  for (const part of group.parts) {
+    const local = new Set(part.equations.map((e) => e.target))
+    for (const e of part.equations) {
+      for (const scalar of [e.body, ...(e.at ?? [])]) {
+        visit(scalar, (node) => {
+          if (node.kind === 'read' && !local.has(node.tensor)) touch(node.tensor)
+          if (node.kind === 'random') for (const cell of randomCells) touch(cell)
+          if (node.kind === 'count') counts.add(node.dim)
+        })
+      }
+      for (const extent of extentsIn(e).values()) if (extent.bound) counts.add(extent.bound)
+      if (e.at || stored.has(e.target)) touch(e.target)
+    }
+  }
+  return {
+    name: equations[0]!.target,
+    slots: [...slots.values()],
+    counts: [...counts].sort(),
+    range: rangeIndex(nest),
+    nest,
+    equations,
+    zeroed: equations.filter((e) => e.at).map((e) => e.target),
+  }
+}
+
+/** The outermost loop can be split unless it runs along lanes or there is none. */
+function rangeIndex(nest: Nest): Index | undefined {
+  if (nest.kind === 'rows') return nest.row
+  if (nest.values.some((v) => v.at)) return undefined
+  return nest.loops[0] ?? nest.rows
+}
+
+/**
+ * A text that is the same for kernels that run the same code: tensors become slot numbers, indices are numbered in
+ * order of appearance, names of dims are dropped.
+ */
+export function kernelKey(kernel: Kernel): string {
+  const slot = new Map(kernel.slots.map((s, k) => [s.tensor, `#${k}`]))
+  const indices = new Map<string, string>()
+  const tensorKey = (name: string): string => {
+    if (!slot.has(name)) slot.set(name, `%${slot.size}`)
+    return slot.get(name)!
+  }
+  const indexKey = (name: string): string => {
+    if (!indices.has(name)) indices.set(name, `i${indices.size}`)
+    return indices.get(name)!
+  }
+  const nest = JSON.stringify(kernel.nest, function (this: unknown, key: string, value: unknown) {
+    if (key === 'node') return undefined
+    if (typeof value !== 'string') {
+      if (key === 'value' && typeof value === 'number' && !Number.isFinite(value)) return `${value}`
+      if (key === 'value' && Object.is(value, -0)) return '-0'
+      return value
+    }
+    if (key === 'tensor' || key === 'target') return tensorKey(value)
+    if (key === 'lane') return indexKey(value)
+    if (key === 'name') return isExtent(this) ? undefined : indexKey(value)
+    return value
+  })
+  const slots = kernel.slots.map((s) => [s.dtype, s.shape])
+  return JSON.stringify([slots, kernel.counts, kernel.range && indexKey(kernel.range.name), nest])
+}
+
+const isExtent = (holder: unknown): boolean =>
+  typeof holder === 'object' && holder !== null && 'size' in holder
+
+/** Floating-point operations of an equation at maximum extents; every scalar function counts as one. */
+export function flopsOf(equation: Equation): number {
+  const ops = (e: Scalar): number => {
+    const below = children(e).reduce((sum, child) => sum + ops(child), 0)
+    switch (e.kind) {
+      case 'unary':
+      case 'binary':
+      case 'select':
+        return below + (e.type === 'i32' ? 0 : 1)
+      case 'random':
+        return 1
+      case 'read':
+        return 0
+      case 'reduce':
+        return e.over.reduce((n, i) => n * i.extent.size, 1) * (below + 1)
+      default:
+        return below
+    }
+  }
+  return equation.outs.reduce((n, i) => n * i.extent.size, 1) * (ops(equation.body) + (equation.at ? 1 : 0))
+}
+
+/** Bytes a kernel moves at maximum extents if each tensor it touches goes through once. */
+export function bytesOf(kernel: Kernel): number {
+  return kernel.slots.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 4), 0)
+}

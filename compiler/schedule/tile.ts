@@ -1,0 +1,236 @@
+/**
+ * Chooses how a loop group runs: which index goes along the vector lanes, which along the rows of the register tile,
+ * and how large the tile is. In: the equations of a loop group. Out: a `LoopNest`.
+ *
+ * A reduction runs either with an output index along the lanes (`plain`: y[n, o..o+3] += x[n, i] * W[i, o..o+3]), or
+ * with a reduced index along them (`dot`: partial sums that are added up at the end), whichever reads with unit
+ * stride. The choice depends on the equation alone, never on tile sizes, because it fixes the order of the sum.
+ */
+import { extentsIn, rangeOf } from '../ir/affine.ts'
+import { visit } from '../ir/traverse.ts'
+import type { Equation, Index, Scalar } from '../ir/types.ts'
+import { type Access, accessOf, motion } from './access.ts'
+import { reductionOf } from './canonical.ts'
+import type { LoopNest, Reduction, Value } from './types.ts'
+
+/** Vectors the engine can keep in registers: 16 on x86-64, less one for a temporary. */
+const registers = 15
+
+type Read = Extract<Scalar, { kind: 'read' }>
+
+interface Operand {
+  readonly access: Access
+  /** Indices on which a range check of a guarded read depends. */
+  readonly guards: ReadonlySet<string>
+  readonly elements: number
+}
+
+export interface TileOptions {
+  readonly shapeOf: (tensor: string) => readonly number[]
+  readonly isStored: (tensor: string) => boolean
+}
+
+/** `fixed` is the row of an enclosing row nest: a loop that is already there. */
+export function tile(
+  equations: readonly Equation[],
+  fixed: Index | undefined,
+  options: TileOptions,
+): LoopNest {
+  const first = equations[0]!
+  const outs = first.outs.filter((i) => i.name !== fixed?.name)
+  const node = reductionOf(first)
+  const made = new Set(equations.map((e) => e.target))
+  const inner = operandsOf(first, node ? node.body : first.body, made, options)
+  const all = node ? inner : equations.flatMap((e) => operandsOf(e, e.body, made, options))
+  const stores = equations
+    .filter((e) => e.at || options.isStored(e.target))
+    .map((e) => ({ equation: e, access: storeAccess(e, options) }))
+
+  const costs: { lanes: Index | undefined; dot: string | undefined; cost: number }[] = []
+  const points = node ? node.over.reduce((n, i) => n * i.extent.size, 1) : 1
+  for (const lanes of outs) {
+    if (!fitsLanes(lanes) || !stores.every((s) => canStore(s.equation, s.access, lanes))) continue
+    const strided = stores.filter((s) => motion(s.access, lanes.name) === 'strided').length
+    costs.push({
+      lanes,
+      dot: undefined,
+      cost: laneCost(lanes, all) + (1.5 * strided) / points,
+    })
+  }
+  if (node && (node.op === 'sum' || node.op === 'max' || node.op === 'min' || node.op === 'prod')) {
+    for (const k of node.over) {
+      if (!fitsLanes(k) || k.extent.size < 4) continue
+      const lanes = [...outs]
+        .reverse()
+        .find((i) => fitsLanes(i) && stores.every((s) => canStore(s.equation, s.access, i)))
+      costs.push({ lanes, dot: k.name, cost: laneCost(k, inner) + 2 / points })
+    }
+  }
+  costs.push({ lanes: undefined, dot: undefined, cost: 1 + all.length })
+  const best = costs.reduce((a, b) => (b.cost < a.cost - 1e-9 ? b : a))
+
+  const reduction: Reduction | undefined = node && {
+    node,
+    op: node.op,
+    over: node.over,
+    body: node.body,
+    lane: best.dot,
+  }
+  const values: Value[] = equations.map((e) => ({
+    target: e.target,
+    at: e.at,
+    body: e.body,
+    stored: e.at !== undefined || options.isStored(e.target),
+  }))
+  const shape = chooseTile(outs, best.lanes, best.dot, node !== undefined, inner)
+  const loops = outs.filter((i) => i !== shape.rows && i !== best.lanes)
+  return { kind: 'loops', loops, lanes: best.lanes, reduction, values, ...shape }
+}
+
+const fitsLanes = (i: Index): boolean => i.extent.bound === undefined
+
+function operandsOf(
+  equation: Equation,
+  body: Scalar,
+  made: ReadonlySet<string>,
+  options: TileOptions,
+): Operand[] {
+  const extents = extentsIn(equation)
+  const operands: Operand[] = []
+  const seen = new Set<string>()
+  visit(body, (e) => {
+    if (e.kind !== 'read' || made.has(e.tensor)) return
+    const key = JSON.stringify(e)
+    if (seen.has(key)) return
+    seen.add(key)
+    const shape = options.shapeOf(e.tensor)
+    operands.push({
+      access: accessOf(e.at, shape),
+      guards: guardIndices(e, shape, extents),
+      elements: shape.reduce((a, b) => a * b, 1),
+    })
+  })
+  return operands
+}
+
+function guardIndices(
+  e: Read,
+  shape: readonly number[],
+  extents: ReturnType<typeof extentsIn>,
+): Set<string> {
+  const names = new Set<string>()
+  if (!e.guarded) return names
+  e.at.forEach((position, d) => {
+    const range = rangeOf(position, extents)
+    if (range && range.min >= 0 && range.max < shape[d]!) return
+    visit(position, (node) => {
+      if (node.kind === 'index') names.add(node.name)
+    })
+  })
+  return names
+}
+
+function storeAccess(equation: Equation, options: TileOptions): Access {
+  const at = equation.at ?? equation.outs.map((i): Scalar => ({ kind: 'index', name: i.name }))
+  return accessOf(at, options.shapeOf(equation.target))
+}
+
+/** A scatter may run along lanes only if neighbouring lanes meet neighbouring elements. */
+function canStore(equation: Equation, access: Access, lanes: Index): boolean {
+  return !equation.at || motion(access, lanes.name) === 'unit'
+}
+
+/** Estimated cost of one element when `lane` goes along the lanes. */
+function laneCost(lane: Index, operands: readonly Operand[]): number {
+  const size = lane.extent.size
+  const vectors = Math.ceil(size / 4) / size
+  let cost = vectors
+  for (const operand of operands) {
+    if (operand.guards.has(lane.name) || operand.access.computedBy.has(lane.name)) cost += 4
+    else if (motion(operand.access, lane.name) === 'strided') cost += 1.5
+    else cost += vectors
+  }
+  return cost
+}
+
+type Shape = Pick<LoopNest, 'rows' | 'rowTile' | 'laneTile' | 'lanesOuter'>
+
+function chooseTile(
+  outs: readonly Index[],
+  lanes: Index | undefined,
+  dot: string | undefined,
+  reduces: boolean,
+  operands: readonly Operand[],
+): Shape {
+  const vectors = lanes ? Math.ceil(lanes.extent.size / 4) : 1
+  const none: Shape = { rows: undefined, rowTile: 1, laneTile: 1, lanesOuter: false }
+  if (!reduces) return { ...none, laneTile: Math.min(vectors, 2) }
+
+  const moves = (operand: Operand, i: Index | undefined): boolean =>
+    i !== undefined &&
+    (operand.access.strides.has(i.name) || operand.access.computedBy.has(i.name))
+  let rows: Index | undefined
+  let most = 0
+  for (const i of outs) {
+    if (i === lanes || i.extent.size < 2) continue
+    const shared = operands.filter((o) => !moves(o, i) && (moves(o, lanes) || !lanes)).length
+    if (shared > 0 && shared >= most) {
+      rows = i
+      most = shared
+    }
+  }
+  const ofLanes = operands.filter((o) => moves(o, lanes))
+  const ofRows = operands.filter((o) => moves(o, rows))
+  const { rowTile, laneTile } = dot
+    ? dotTile(rows)
+    : plainTile(rows, vectors, Math.max(ofLanes.length, 1), ofRows.length)
+  const bytes = (list: readonly Operand[]): number => list.reduce((sum, o) => sum + o.elements, 0)
+  return { rows, rowTile, laneTile, lanesOuter: rows !== undefined && bytes(ofLanes) > bytes(ofRows) }
+}
+
+/** Rows × 4 partial-sum vectors, one per lane of the result. */
+function dotTile(rows: Index | undefined): { rowTile: number; laneTile: number } {
+  return { rowTile: rows ? Math.min(rows.extent.size, 2) : 1, laneTile: 1 }
+}
+
+/** The tile with the least work over the whole extent, counted in multiply-adds, loads being half of one. */
+function plainTile(
+  rows: Index | undefined,
+  vectors: number,
+  laneLoads: number,
+  rowLoads: number,
+): { rowTile: number; laneTile: number } {
+  const extent = rows ? rows.extent.size : 1
+  let best = { rowTile: 1, laneTile: 1 }
+  let least = Number.POSITIVE_INFINITY
+  for (let r = 1; r <= Math.min(extent, 8); r++) {
+    for (let c = 1; c <= Math.min(vectors, r === 1 ? 8 : 4); c++) {
+      if (r * c + c * laneLoads + 1 > registers) continue
+      // Fewer than eight accumulators wait for each other: a multiply-add takes four cycles, two start in each.
+      const one = (h: number, w: number): number =>
+        Math.max(h * w, 8) + 0.5 * (w * laneLoads + h * rowLoads) + 1
+      const across = (h: number): number =>
+        Math.floor(vectors / c) * one(h, c) + (vectors % c > 0 ? one(h, vectors % c) : 0)
+      const total =
+        Math.floor(extent / r) * across(r) +
+        remainders(extent % r).reduce((sum, h) => sum + across(h), 0)
+      if (total < least - 1e-9) {
+        least = total
+        best = { rowTile: r, laneTile: c }
+      }
+    }
+  }
+  return best
+}
+
+/** The tiles that finish `left` rows: halves, so that any count is met by few of them. */
+export function remainders(left: number): number[] {
+  const tiles: number[] = []
+  for (const size of [4, 2, 1]) {
+    while (left >= size) {
+      tiles.push(size)
+      left -= size
+    }
+  }
+  return tiles
+}

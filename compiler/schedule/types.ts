@@ -1,0 +1,74 @@
+/**
+ * What the scheduler makes of a stage: kernels, each one WebAssembly function, run in order. A kernel is described by
+ * values alone, with tensors as numbered slots, so that two kernels of the same text are one function.
+ */
+import type { Equation, Index, ReduceOp, Scalar } from '../ir/types.ts'
+
+/** A tensor a kernel touches; its address is a parameter of the function. */
+export interface Slot {
+  readonly tensor: string
+  readonly dtype: 'f32' | 'i32' | 'bool'
+  /** Maximum extents; strides follow from them, row-major. */
+  readonly shape: readonly number[]
+}
+
+/** One equation of a nest: computed at each point of the nest's domain, then kept in a local for the next ones. */
+export interface Value {
+  readonly target: string
+  /** Scatter positions, as in the equation. */
+  readonly at: readonly Scalar[] | undefined
+  /** Holds the nest's reduction node where there is one. */
+  readonly body: Scalar
+  /** Whether it is written to memory: it is read by another nest, or is an output. */
+  readonly stored: boolean
+}
+
+export interface Reduction {
+  /** The node, found by identity in the first value's body. */
+  readonly node: Extract<Scalar, { kind: 'reduce' }>
+  readonly op: ReduceOp
+  readonly over: readonly Index[]
+  readonly body: Scalar
+  /** The index of `over` that runs along the lanes (a dot product), or undefined: an output index does. */
+  readonly lane: string | undefined
+}
+
+/**
+ * Loops over one domain. `rows` and `lanes` are the two indices that make a register tile: `rowTile` scalars by
+ * `laneTile` vectors; the others are plain loops around it, outermost first.
+ */
+export interface LoopNest {
+  readonly kind: 'loops'
+  readonly loops: readonly Index[]
+  readonly rows: Index | undefined
+  readonly rowTile: number
+  readonly lanes: Index | undefined
+  readonly laneTile: number
+  /** Whether the loop over lanes stands outside that over rows. */
+  readonly lanesOuter: boolean
+  readonly reduction: Reduction | undefined
+  readonly values: readonly Value[]
+}
+
+/** One loop over rows shared by several nests that follow each other within a row. */
+export interface RowNest {
+  readonly kind: 'rows'
+  readonly row: Index
+  readonly nests: readonly LoopNest[]
+}
+
+export type Nest = LoopNest | RowNest
+
+export interface Kernel {
+  /** After the first tensor it makes. */
+  readonly name: string
+  readonly slots: readonly Slot[]
+  /** Bounded dims whose counts it needs, as parameters after lo and hi. */
+  readonly counts: readonly string[]
+  /** The index that lo..hi splits, if its outermost loop can be split. */
+  readonly range: Index | undefined
+  readonly nest: Nest
+  readonly equations: readonly Equation[]
+  /** Targets that start as zeros because they are scattered to. */
+  readonly zeroed: readonly string[]
+}

@@ -1,0 +1,90 @@
+/**
+ * The one door to binaryen: what netc uses of it, typed as it really is. binaryen.js has no methods for relaxed SIMD
+ * although its C interface has; its options (optimize level, inlining limits) are global to the process, so
+ * `optimize` sets all it needs each time.
+ */
+import binaryen from 'binaryen'
+
+export type Ref = binaryen.ExpressionRef
+export type Module = binaryen.Module
+export type Type = binaryen.Type
+
+export const i32: Type = binaryen.i32
+export const f32: Type = binaryen.f32
+export const v128: Type = binaryen.v128
+export const none: Type = binaryen.none
+
+export const params = (types: readonly Type[]): Type => binaryen.createType([...types])
+
+export type Target = 'simd' | 'relaxed'
+
+interface Raw {
+  _BinaryenSIMDTernary(module: number, op: number, a: Ref, b: Ref, c: Ref): Ref
+  RelaxedMaddVecF32x4: number
+}
+const raw = binaryen as unknown as Raw
+
+/** a * b + c in one rounding or two, as the machine likes. */
+export function relaxedMadd(module: Module, a: Ref, b: Ref, c: Ref): Ref {
+  const { ptr } = module as unknown as { ptr: number }
+  return raw._BinaryenSIMDTernary(ptr, raw.RelaxedMaddVecF32x4, a, b, c)
+}
+
+export function features(target: Target): number {
+  const { Features } = binaryen
+  const simd =
+    Features.MutableGlobals |
+    Features.NontrappingFPToInt |
+    Features.SIMD128 |
+    Features.BulkMemory |
+    Features.BulkMemoryOpt |
+    Features.SignExt
+  return target === 'relaxed' ? simd | Features.RelaxedSIMD : simd
+}
+
+export function newModule(target: Target): Module {
+  const module = new binaryen.Module()
+  module.setFeatures(features(target))
+  return module
+}
+
+export function readModule(bytes: Uint8Array): Module {
+  const module = binaryen.readBinary(bytes)
+  module.setFeatures(features('simd'))
+  return module
+}
+
+export const functionInfo = (f: binaryen.FunctionRef): binaryen.FunctionInfo =>
+  binaryen.getFunctionInfo(f)
+
+export const exportInfo = (e: binaryen.ExportRef): binaryen.ExportInfo => binaryen.getExportInfo(e)
+
+/**
+ * Functions with loops are never inlined: a kernel must stay a function of its own, called often, so that the
+ * engine replaces it by optimized code. Constants are not propagated into loops either, where the engine would
+ * rebuild them at each use.
+ */
+const passes: readonly string[] = [
+  'inlining',
+  'simplify-locals',
+  'vacuum',
+  'optimize-instructions',
+  'pick-load-signs',
+  'simplify-locals-notee-nostructure',
+  'coalesce-locals',
+  'reorder-locals',
+  'remove-unused-brs',
+  'vacuum',
+  'duplicate-function-elimination',
+  'remove-unused-module-elements',
+]
+
+export function optimize(module: Module): void {
+  binaryen.setOptimizeLevel(2)
+  binaryen.setShrinkLevel(0)
+  binaryen.setAlwaysInlineMaxSize(160)
+  binaryen.setFlexibleInlineMaxSize(160)
+  binaryen.setOneCallerInlineMaxSize(160)
+  binaryen.setAllowInliningFunctionsWithLoops(false)
+  module.runPasses([...passes])
+}

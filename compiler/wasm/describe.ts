@@ -1,0 +1,113 @@
+/** The manifest of a scheduled program: see manifest.ts for what it says. */
+import type { Program, Tensor } from '../ir/types.ts'
+import { bytesOf, flopsOf, type ScheduledEntry } from '../schedule/kernels.ts'
+import { showPlace } from '../support/span.ts'
+import type { Target } from './assembler.ts'
+import { abiVersion, type EntrySpec, type InputSpec, type Manifest, type TensorSpec } from './manifest.ts'
+import { bytesOfTensor, intactAfter, type MemoryPlan } from './memory.ts'
+import { countsOf } from './module.ts'
+
+export interface DescribeInput {
+  readonly program: Program
+  readonly entries: readonly ScheduledEntry[]
+  readonly plan: MemoryPlan
+  readonly tensorsOf: (entry: ScheduledEntry) => ReadonlyMap<string, Tensor>
+  readonly version: string
+  readonly sourceText: string
+}
+
+export function describe(input: DescribeInput, target: Target): Manifest {
+  const { program, plan } = input
+  const spec = (tensor: Tensor): TensorSpec => specOf(tensor, plan.persistent.get(tensor.name)!)
+  const cell = (role: 'step' | 'seed'): TensorSpec => spec(program.tensors.find((t) => t.role === role)!)
+  return {
+    abi: abiVersion,
+    netc: input.version,
+    target,
+    model: program.file.replace(/^.*[\\/]/, ''),
+    source: fnv1a64(input.sourceText),
+    dims: program.dims,
+    params: program.tensors.filter((t) => t.role === 'param').map(spec),
+    state: program.tensors.filter((t) => t.role === 'state').map(spec),
+    hyper: program.tensors
+      .filter((t) => t.role === 'hyper')
+      .map((t) => ({ ...spec(t), initial: t.initial ?? 0 })),
+    step: cell('step'),
+    seed: cell('seed'),
+    entries: input.entries.filter((e) => e.entry.kind !== 'init').map((e) => entrySpec(input, e)),
+    data: program.data.map((d) => ({
+      name: d.name,
+      reader: d.reader,
+      args: d.args.map((a) => ({ name: a.name ?? null, value: a.value })),
+    })),
+    memory: plan.total,
+  }
+}
+
+function specOf(tensor: Tensor, offset: number, name = tensor.name): TensorSpec {
+  return {
+    name,
+    dtype: tensor.dtype,
+    shape: tensor.shape.map((x) => x.size),
+    bounds: tensor.shape.map((x) => x.bound ?? null),
+    offset,
+  }
+}
+
+function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
+  const { entry } = scheduled
+  const plan = input.plan.entries.get(entry.name)!
+  const tensors = input.tensorsOf(scheduled)
+  const at = (name: string): TensorSpec => specOf(tensors.get(name)!, plan.addresses.get(name)!)
+  const kernels = scheduled.stages.flatMap((s) => s.kernels)
+  const kind = entry.kind === 'init' ? 'predict' : entry.kind
+  return {
+    name: entry.name,
+    kind,
+    of: kind === 'eval' ? entry.name.replace(/_eval$/, '') : entry.name,
+    counts: countsOf(input.program, scheduled),
+    inputs: entry.inputs.map(
+      (name): InputSpec => ({ ...at(name), range: tensors.get(name)!.range ?? null }),
+    ),
+    outputs: entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name })),
+    flops: kernels.reduce((n, k) => n + k.equations.reduce((m, e) => m + flopsOf(e), 0), 0),
+    bytes: kernels.reduce((n, k) => n + bytesOf(k), 0),
+    peak: plan.peak,
+    trace: trace(scheduled, input),
+  }
+}
+
+/** The named intermediates that still stand when the last loss is known. */
+function trace(scheduled: ScheduledEntry, input: DescribeInput): EntrySpec['trace'] {
+  const tensors = input.tensorsOf(scheduled)
+  const plan = input.plan.entries.get(scheduled.entry.name)!
+  let k = -1
+  let at = -1
+  const places = new Map<string, string>()
+  for (const stage of scheduled.stages) {
+    for (const kernel of stage.kernels) {
+      k++
+      for (const e of kernel.equations) {
+        if (e.target === stage.loss) at = k
+        if (e.origin.span) places.set(e.target, showPlace(e.origin.span))
+      }
+    }
+  }
+  if (at < 0) at = k
+  const bytes = (name: string): number => bytesOfTensor(tensors.get(name)!)
+  return intactAfter(plan, at, bytes)
+    .filter((name) => tensors.get(name)!.role === 'temp' && tensors.get(name)!.dtype === 'f32')
+    .map((name) => ({
+      ...specOf(tensors.get(name)!, plan.addresses.get(name)!),
+      place: places.get(name) ?? '',
+    }))
+}
+
+/** FNV-1a, 64 bits, over UTF-8, in hexadecimal. */
+function fnv1a64(text: string): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of new TextEncoder().encode(text)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  }
+  return hash.toString(16).padStart(16, '0')
+}

@@ -1,0 +1,248 @@
+/**
+ * One kernel as one WebAssembly function `(slot addresses…, lo, hi, counts…)`. In: the kernel's nests. Out: the function
+ * in the module. It computes the part lo..hi of its outermost index; kernels without such an index ignore both.
+ */
+import { index } from '../ir/build.ts'
+import { extentsIn } from '../ir/affine.ts'
+import type { Extent, Index } from '../ir/types.ts'
+import { remainders } from '../schedule/tile.ts'
+import type { Kernel, LoopNest } from '../schedule/types.ts'
+import { i32, type Module, type Target } from './assembler.ts'
+import { type Binding, type Context, inLane, type KernelContext, withIndex } from './context.ts'
+import { vector } from './expression.ts'
+import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
+import { scatterAdd, store } from './memory-access.ts'
+import { type Element, emitReduction } from './reduction.ts'
+
+export function emitKernel(
+  kernel: Kernel,
+  name: string,
+  module: Module,
+  target: Target,
+  math: (name: string) => string,
+): void {
+  const parameters = kernel.slots.length + 2 + kernel.counts.length
+  const build = new FunctionBuilder(module, new Array(parameters).fill(i32))
+  const extents = new Map<string, Extent>()
+  for (const e of kernel.equations) for (const [i, x] of extentsIn(e)) extents.set(i, x)
+  const context: KernelContext = {
+    build,
+    target,
+    slots: new Map(
+      kernel.slots.map((slot, k) => [slot.tensor, { slot, address: build.parameter(k) }]),
+    ),
+    counts: new Map(
+      kernel.counts.map((dim, k) => [dim, build.parameter(kernel.slots.length + 2 + k)]),
+    ),
+    extents,
+    math,
+    vector,
+  }
+  new KernelEmitter(kernel, context).emit()
+  build.finish(name)
+}
+
+/** A tile's vector: lanes from the loop's start plus `offset`. */
+interface Column {
+  readonly binding: Binding | undefined
+  readonly width: number
+}
+
+class KernelEmitter {
+  readonly #kernel: Kernel
+  readonly #context: KernelContext
+  readonly #outs: ReadonlyMap<string, readonly Index[]>
+
+  constructor(kernel: Kernel, context: KernelContext) {
+    this.#kernel = kernel
+    this.#context = context
+    this.#outs = new Map(kernel.equations.map((e) => [e.target, e.outs]))
+  }
+
+  emit(): void {
+    const { nest } = this.#kernel
+    const { build } = this.#context
+    const start: Context = {
+      kernel: this.#context,
+      indices: new Map(),
+      width: 1,
+      made: new Map(),
+      reduced: undefined,
+    }
+    if (nest.kind === 'loops') {
+      this.#loops(nest, 0, build.root, start)
+      return
+    }
+    const { row } = nest
+    const [from, to] = this.#bounds(row)
+    build.loop(build.root, from, to, 1, (scope, variable) => {
+      const inRow = withIndex(start, row.name, { variable, offset: 0, varying: false })
+      for (const part of nest.nests) this.#loops(part, 0, scope, inRow)
+    })
+  }
+
+  #bounds(i: Index): [Int, Int] {
+    const { build, counts } = this.#context
+    if (i.name === this.#kernel.range?.name) {
+      const slots = this.#kernel.slots.length
+      return [build.parameter(slots), build.parameter(slots + 1)]
+    }
+    return [0, i.extent.bound === undefined ? i.extent.size : counts.get(i.extent.bound)!]
+  }
+
+  #loops(nest: LoopNest, depth: number, scope: Scope, context: Context): void {
+    const i = nest.loops[depth]
+    if (!i) {
+      if (nest.lanesOuter) {
+        this.#columns(nest, scope, (at, columns) =>
+          this.#rows(nest, at, context, (inner, rows) => this.#tile(nest, inner, rows, columns)),
+        )
+      } else {
+        this.#rows(nest, scope, context, (at, rows) =>
+          this.#columns(nest, at, (inner, columns) => this.#tile(nest, inner, rows, columns)),
+        )
+      }
+      return
+    }
+    const [from, to] = this.#bounds(i)
+    if (from === 0 && to === 1) {
+      this.#loops(nest, depth + 1, scope, withIndex(context, i.name, fixed(0)))
+      return
+    }
+    this.#context.build.loop(scope, from, to, 1, (inner, variable) => {
+      const binding: Binding = { variable, offset: 0, varying: false }
+      this.#loops(nest, depth + 1, inner, withIndex(context, i.name, binding))
+    })
+  }
+
+  /** The rows of the tile, whole tiles first, then what is left in smaller ones. */
+  #rows(
+    nest: LoopNest,
+    scope: Scope,
+    context: Context,
+    body: (scope: Scope, rows: readonly Context[]) => void,
+  ): void {
+    const { rows, rowTile } = nest
+    if (!rows) {
+      body(scope, [context])
+      return
+    }
+    const { build } = this.#context
+    const [from, to] = this.#bounds(rows)
+    const { size, bound } = rows.extent
+    const tile = (inner: Scope, variable: Value | undefined, start: number, n: number): void =>
+      body(
+        inner,
+        Array.from({ length: n }, (_, r) =>
+          withIndex(context, rows.name, { variable, offset: start + r, varying: false }),
+        ),
+      )
+    if (from === 0 && typeof to === 'number') {
+      const whole = Math.floor(size / rowTile)
+      if (whole === 1) tile(scope, undefined, 0, rowTile)
+      else {
+        build.loop(scope, 0, whole * rowTile, rowTile, (inner, v) => tile(inner, v, 0, rowTile))
+      }
+      let done = whole * rowTile
+      for (const n of remainders(size % rowTile)) {
+        tile(scope, undefined, done, n)
+        done += n
+      }
+      return
+    }
+    // Static extents are only ever split at multiples of the tile, so their remainder is known.
+    let stopped = build.loop(scope, from, to, rowTile, (inner, v) => tile(inner, v, 0, rowTile))
+    const smaller =
+      bound === undefined
+        ? [...new Set(remainders(size % rowTile))]
+        : [4, 2, 1].filter((n) => n < rowTile)
+    for (const n of smaller) {
+      stopped = build.loop(scope, undefined, to, n, (inner, v) => tile(inner, v, 0, n), {
+        again: stopped,
+      })
+    }
+  }
+
+  /** The vectors of the tile; the last one may have fewer lanes. */
+  #columns(
+    nest: LoopNest,
+    scope: Scope,
+    body: (scope: Scope, columns: readonly Column[]) => void,
+  ): void {
+    const { lanes, laneTile } = nest
+    if (!lanes) {
+      body(scope, [{ binding: undefined, width: 1 }])
+      return
+    }
+    const { size } = lanes.extent
+    const step = 4 * laneTile
+    const whole = Math.floor(size / step)
+    const columns = (variable: Value | undefined, start: number, end: number): Column[] => {
+      const list: Column[] = []
+      for (let at = start; at < end; at += 4) {
+        const width = Math.min(4, end - at)
+        list.push({ binding: { variable, offset: at, varying: true }, width })
+      }
+      return list
+    }
+    const { build } = this.#context
+    if (whole === 1 && size - step < 4) {
+      // One tile and a bit: the bit joins it.
+      body(scope, columns(undefined, 0, size))
+      return
+    }
+    if (whole === 1) body(scope, columns(undefined, 0, step))
+    else if (whole > 1) {
+      build.loop(scope, 0, whole * step, step, (inner, v) => body(inner, columns(v, 0, step)))
+    }
+    if (whole * step < size) body(scope, columns(undefined, whole * step, size))
+  }
+
+  #tile(
+    nest: LoopNest,
+    scope: Scope,
+    rows: readonly Context[],
+    columns: readonly Column[],
+  ): void {
+    const { lanes, reduction } = nest
+    const elements = rows.flatMap((row) =>
+      columns.map(({ binding, width }): Element => {
+        if (!lanes || !binding) return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
+        const context = { ...withIndex(row, lanes.name, binding), width }
+        return {
+          context,
+          lanes: Array.from({ length: width }, (_, lane) => inLane(context, lane)),
+        }
+      }),
+    )
+    const results = reduction ? emitReduction(reduction, elements, scope) : []
+    elements.forEach((element, k) => {
+      const value = results[k]
+      const reduced = reduction && value ? { node: reduction.node, value } : undefined
+      this.#element(nest, scope, { ...element.context, reduced })
+    })
+  }
+
+  /** Computes all values of an element, then writes them: an update in place reads what it replaces. */
+  #element(nest: LoopNest, scope: Scope, context: Context): void {
+    const made = new Map<string, Value>()
+    const writes: (() => void)[] = []
+    for (const { target, at, body, stored } of nest.values) {
+      const here: Context = { ...context, made }
+      const value = vector(body, here)
+      if (!at) made.set(target, value)
+      if (!stored) continue
+      const outs = this.#outs.get(target)!
+      writes.push(() => {
+        const type = this.#context.slots.get(target)!.slot.dtype === 'f32' ? 'f32' : 'i32'
+        const statements = at
+          ? scatterAdd(target, at, type, value, here)
+          : store(target, outs.map((i) => index(i)), value, here)
+        scope.statements.push(...statements)
+      })
+    }
+    for (const write of writes) write()
+  }
+}
+
+const fixed = (offset: number): Binding => ({ variable: undefined, offset, varying: false })

@@ -1,0 +1,268 @@
+/**
+ * Reads and writes. Loads take the cheapest form their motion along the lanes allows: one element for all lanes, four
+ * neighbours at once, or lane by lane. Positions from data are clamped, guarded reads give 0 outside; partial vectors
+ * at the end of a row touch only their own elements.
+ */
+import { rangeOf } from '../ir/affine.ts'
+import { freeIndices } from '../ir/traverse.ts'
+import type { Scalar } from '../ir/types.ts'
+import { accessOf, type Access } from '../schedule/access.ts'
+import { i32, type Ref, v128 } from './assembler.ts'
+import { type Context, inLane, varyingIndex } from './context.ts'
+import type { Int, Value } from './function.ts'
+import { integer, integerOf } from './integer.ts'
+
+type Read = Extract<Scalar, { kind: 'read' }>
+
+interface Place {
+  readonly pointer: Value
+  /** Bytes from the pointer, not negative. */
+  readonly offset: number
+}
+
+export function load(e: Read, context: Context): Value {
+  const { build, slots } = context.kernel
+  const { module } = build
+  const { slot, address } = slots.get(e.tensor)!
+  const access = accessOf(e.at, slot.shape)
+  const guard = guardOf(e, slot.shape, context)
+  const lanes = varyingIndex(context)
+  const guardVaries = lanes !== undefined && guard.some((g) => freeIndices(g.position).has(lanes))
+  if (lanes !== undefined && (guardVaries || access.computedBy.has(lanes))) {
+    return gather(e, context)
+  }
+  const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
+  const place = placeOf(address, access, context)
+  const test = guardTest(guard, context)
+  const width = stride === 0 ? 1 : context.width
+  const key = `load ${place.pointer.local} ${place.offset} ${stride} ${width} ${test?.local ?? ''}`
+  return build.value(key, v128, [place.pointer, test], () => {
+    const pointer = (): Ref => build.get(place.pointer)
+    const value =
+      stride === 0
+        ? module.v128.load32_splat(place.offset, 4, pointer())
+        : stride === 1
+          ? loadUnit(context, pointer, place.offset)
+          : loadStrided(context, pointer, place.offset, stride * 4)
+    if (!test) return value
+    return module.if(build.get(test), value, module.v128.const(new Uint8Array(16)))
+  })
+}
+
+function loadUnit(context: Context, pointer: () => Ref, offset: number): Ref {
+  const { v128: ops } = context.kernel.build.module
+  switch (context.width) {
+    case 1:
+      return ops.load32_zero(offset, 4, pointer())
+    case 2:
+      return ops.load64_zero(offset, 4, pointer())
+    case 3:
+      return ops.load32_lane(offset + 8, 4, 2, pointer(), ops.load64_zero(offset, 4, pointer()))
+    default:
+      return ops.load(offset, 4, pointer())
+  }
+}
+
+function loadStrided(context: Context, pointer: () => Ref, offset: number, bytes: number): Ref {
+  const { module } = context.kernel.build
+  const at = (lane: number): { offset: number; pointer: Ref } => {
+    const constant = offset + lane * bytes
+    return constant >= 0
+      ? { offset: constant, pointer: pointer() }
+      : { offset: 0, pointer: module.i32.add(pointer(), module.i32.const(constant)) }
+  }
+  const first = at(0)
+  let value = module.v128.load32_zero(first.offset, 4, first.pointer)
+  for (let lane = 1; lane < context.width; lane++) {
+    const next = at(lane)
+    value = module.v128.load32_lane(next.offset, 4, lane, next.pointer, value)
+  }
+  return value
+}
+
+/** Each lane by itself, for reads whose position or guard no linear form describes. */
+function gather(e: Read, context: Context): Value {
+  const { build } = context.kernel
+  const { module } = build
+  const lanes = Array.from({ length: context.width }, (_, lane) => load(e, inLane(context, lane)))
+  return build.value(`gather ${lanes.map((v) => v.local).join()}`, v128, lanes, () => {
+    let value = build.get(lanes[0]!)
+    lanes.forEach((one, lane) => {
+      if (lane === 0) return
+      value = module.i32x4.replace_lane(value, lane, module.i32x4.extract_lane(build.get(one), 0))
+    })
+    return value
+  })
+}
+
+/** The address of an access, the parts that change least added first so that they leave the inner loops. */
+function placeOf(address: Value, access: Access, context: Context): Place {
+  const { build } = context.kernel
+  const { module } = build
+  let pointer = address
+  let constant = access.constant
+  for (const { position, stride, size } of access.computed) {
+    const clamped = clamp(integer(position, context), size, context)
+    if (typeof clamped === 'number') constant += clamped * stride
+    else pointer = build.advance(pointer, clamped, stride * 4)
+  }
+  const moving: { variable: Value; stride: number }[] = []
+  for (const [name, stride] of access.strides) {
+    const { variable, offset } = context.indices.get(name)!
+    constant += offset * stride
+    if (variable) moving.push({ variable, stride })
+  }
+  moving.sort((a, b) => a.variable.scope.depth - b.variable.scope.depth)
+  for (const { variable, stride } of moving) pointer = build.advance(pointer, variable, stride * 4)
+  if (constant >= 0) return { pointer, offset: constant * 4 }
+  const base = pointer
+  const moved = build.value(`${base.local}+${constant * 4}`, i32, [base], () =>
+    module.i32.add(build.get(base), module.i32.const(constant * 4)),
+  )
+  return { pointer: moved, offset: 0 }
+}
+
+function clamp(position: Int, size: number, context: Context): Int {
+  return integerOf('max', integerOf('min', position, size - 1, context), 0, context)
+}
+
+interface Guard {
+  readonly position: Scalar
+  readonly size: number
+}
+
+/** The positions of a guarded read that may lie outside. */
+function guardOf(e: { at: readonly Scalar[]; guarded: boolean }, shape: readonly number[], context: Context): Guard[] {
+  if (!e.guarded) return []
+  return e.at.flatMap((position, d) => {
+    const size = shape[d]!
+    const range = rangeOf(position, context.kernel.extents)
+    return range && range.min >= 0 && range.max < size ? [] : [{ position, size }]
+  })
+}
+
+function guardTest(guard: readonly Guard[], context: Context): Value | undefined {
+  const { build } = context.kernel
+  const { module } = build
+  let test: Value | undefined
+  for (const { position, size } of guard) {
+    const at = integer(position, context)
+    const name = typeof at === 'number' ? `=${at}` : `${at.local}`
+    // Unsigned, a negative position is beyond every size.
+    const inside = build.value(`${name}<${size}`, i32, [at], () =>
+      module.i32.lt_u(build.int(at), module.i32.const(size)),
+    )
+    const before = test
+    test = before
+      ? build.value(`${before.local}&${inside.local}`, i32, [before, inside], () =>
+          module.i32.and(build.get(before), build.get(inside)),
+        )
+      : inside
+  }
+  return test
+}
+
+/** The statement that writes the lanes in use to `at`. */
+export function store(
+  tensor: string,
+  at: readonly Scalar[],
+  value: Value,
+  context: Context,
+): Ref[] {
+  const { build, slots } = context.kernel
+  const { module } = build
+  const { slot, address } = slots.get(tensor)!
+  const access = accessOf(at, slot.shape)
+  const lanes = varyingIndex(context)
+  const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
+  const { pointer, offset } = placeOf(address, access, context)
+  const to = (): Ref => build.get(pointer)
+  if (lanes === undefined || (context.width === 1 && stride !== 0)) {
+    return [module.v128.store32_lane(offset, 4, 0, to(), build.get(value))]
+  }
+  if (stride === 1) return storeUnit(context, to, offset, () => build.get(value))
+  return Array.from({ length: context.width }, (_, lane) => {
+    const constant = offset + lane * stride * 4
+    const where =
+      constant >= 0 ? to() : module.i32.add(to(), module.i32.const(constant))
+    return module.v128.store32_lane(Math.max(constant, 0), 4, lane, where, build.get(value))
+  })
+}
+
+function storeUnit(
+  context: Context,
+  to: () => Ref,
+  offset: number,
+  value: () => Ref,
+): Ref[] {
+  const { v128: ops } = context.kernel.build.module
+  switch (context.width) {
+    case 2:
+      return [ops.store64_lane(offset, 4, 0, to(), value())]
+    case 3:
+      return [
+        ops.store64_lane(offset, 4, 0, to(), value()),
+        ops.store32_lane(offset + 8, 4, 2, to(), value()),
+      ]
+    default:
+      return [ops.store(offset, 4, to(), value())]
+  }
+}
+
+/**
+ * target[at] += value, where elements of different points may meet. Positions that are not provably inside are
+ * tested, and what lies outside is dropped.
+ */
+export function scatterAdd(
+  tensor: string,
+  at: readonly Scalar[],
+  type: 'f32' | 'i32',
+  value: Value,
+  context: Context,
+): Ref[] {
+  const { build, slots } = context.kernel
+  const { module } = build
+  const { slot, address } = slots.get(tensor)!
+  const access = accessOf(at, slot.shape)
+  const guard = guardOf({ at, guarded: true }, slot.shape, context)
+  const test = guardTest(guard, context)
+  const { pointer, offset } = placeOf(address, access, context)
+  const to = (): Ref => build.get(pointer)
+  let writes: Ref[]
+  if (varyingIndex(context) === undefined || context.width === 1) {
+    writes =
+      type === 'f32'
+        ? [
+            module.f32.store(
+              offset,
+              4,
+              to(),
+              module.f32.add(
+                module.f32.load(offset, 4, to()),
+                module.f32x4.extract_lane(build.get(value), 0),
+              ),
+            ),
+          ]
+        : [
+            module.i32.store(
+              offset,
+              4,
+              to(),
+              module.i32.add(
+                module.i32.load(offset, 4, to()),
+                module.i32x4.extract_lane(build.get(value), 0),
+              ),
+            ),
+          ]
+  } else {
+    const add = type === 'f32' ? module.f32x4.add : module.i32x4.add
+    const sum = build.newLocal(v128)
+    writes = [
+      module.local.set(sum, add(loadUnit(context, to, offset), build.get(value))),
+      ...storeUnit(context, to, offset, () => module.local.get(sum, v128)),
+    ]
+  }
+  return test ? [module.if(build.get(test), module.block(null, writes))] : writes
+}
+
+

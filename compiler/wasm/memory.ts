@@ -1,0 +1,143 @@
+/**
+ * The static memory plan. In: the persistent tensors and the scheduled entries. Out: a byte address for every tensor in
+ * memory. Persistent tensors come first and never move; behind them lies one arena that all entries share, since only
+ * one runs at a time: its inputs, its outputs, then its temporaries, which reuse each other's place once they are dead.
+ */
+import type { Program, Tensor } from '../ir/types.ts'
+import type { ScheduledEntry } from '../schedule/kernels.ts'
+
+/** Address 0 stays empty; 64 bytes are a cache line. */
+const alignment = 64
+
+export interface EntryPlan {
+  readonly addresses: ReadonlyMap<string, number>
+  /** Bytes of temporaries alive at once, at most. */
+  readonly peak: number
+  /** Kernels, numbered through the stages, between which each stored temp is alive. */
+  readonly lifetimes: ReadonlyMap<string, Lifetime>
+}
+
+export interface Lifetime {
+  readonly first: number
+  readonly last: number
+}
+
+export interface MemoryPlan {
+  readonly persistent: ReadonlyMap<string, number>
+  readonly entries: ReadonlyMap<string, EntryPlan>
+  /** Bytes in all. */
+  readonly total: number
+}
+
+export function bytesOfTensor(tensor: Tensor): number {
+  return tensor.shape.reduce((n, x) => n * x.size, 4)
+}
+
+const align = (address: number): number => Math.ceil(address / alignment) * alignment
+
+export function planMemory(
+  program: Program,
+  entries: readonly ScheduledEntry[],
+  tensorsOf: (entry: ScheduledEntry) => ReadonlyMap<string, Tensor>,
+): MemoryPlan {
+  const persistent = new Map<string, number>()
+  let top = alignment
+  for (const tensor of program.tensors) {
+    persistent.set(tensor.name, top)
+    // Scalars share cache lines, arrays start their own.
+    top += bytesOfTensor(tensor)
+    if (tensor.shape.length > 0) top = align(top)
+  }
+  const arena = align(top)
+  const plans = new Map<string, EntryPlan>()
+  let total = arena
+  for (const scheduled of entries) {
+    const { plan, end } = planEntry(scheduled, tensorsOf(scheduled), persistent, arena)
+    plans.set(scheduled.entry.name, plan)
+    total = Math.max(total, end)
+  }
+  return { persistent, entries: plans, total }
+}
+
+function planEntry(
+  scheduled: ScheduledEntry,
+  tensors: ReadonlyMap<string, Tensor>,
+  persistent: ReadonlyMap<string, number>,
+  arena: number,
+): { plan: EntryPlan; end: number } {
+  const addresses = new Map<string, number>(persistent)
+  let top = arena
+  const place = (name: string): void => {
+    if (addresses.has(name)) return
+    addresses.set(name, top)
+    top = align(top + bytesOfTensor(tensors.get(name)!))
+  }
+  for (const name of scheduled.entry.inputs) place(name)
+
+  const lifetimes = lifetimesOf(scheduled)
+  for (const stage of scheduled.stages) {
+    for (const { target, value, inPlace } of stage.updates) {
+      if (inPlace) addresses.set(value, persistent.get(target)!)
+    }
+  }
+  for (const { tensor } of scheduled.entry.outputs) place(tensor)
+
+  // The largest first, each at the lowest place that is free while it lives (greedy by size).
+  const base = top
+  const placed: { address: number; end: number; life: Lifetime }[] = []
+  const temps = [...lifetimes]
+    .filter(([name]) => !addresses.has(name))
+    .map(([name, life]) => ({ name, life, size: align(bytesOfTensor(tensors.get(name)!)) }))
+    .sort((a, b) => b.size - a.size || a.life.first - b.life.first)
+  for (const { name, life, size } of temps) {
+    let address = base
+    const meeting = placed
+      .filter((p) => p.life.first <= life.last && life.first <= p.life.last)
+      .sort((a, b) => a.address - b.address)
+    for (const other of meeting) {
+      if (address + size <= other.address) break
+      address = Math.max(address, other.end)
+    }
+    placed.push({ address, end: address + size, life })
+    addresses.set(name, address)
+    top = Math.max(top, address + size)
+  }
+  return { plan: { addresses, peak: top - base, lifetimes }, end: top }
+}
+
+/** From the kernel that writes a temp to the last that reads it. */
+function lifetimesOf(scheduled: ScheduledEntry): Map<string, Lifetime> {
+  const lifetimes = new Map<string, { first: number; last: number }>()
+  let k = 0
+  const touch = (name: string, at: number): void => {
+    const known = lifetimes.get(name)
+    if (known) known.last = Math.max(known.last, at)
+    else lifetimes.set(name, { first: at, last: at })
+  }
+  for (const stage of scheduled.stages) {
+    for (const kernel of stage.kernels) {
+      for (const slot of kernel.slots) touch(slot.tensor, k)
+      k++
+    }
+    // What is copied over a persistent tensor lives to the end of its stage.
+    for (const { value, inPlace } of stage.updates) if (!inPlace) touch(value, Math.max(k - 1, 0))
+  }
+  return lifetimes
+}
+
+/** Stored temps whose contents still stand when kernel `at` has run, in the order they were made. */
+export function intactAfter(plan: EntryPlan, at: number, bytes: (name: string) => number): string[] {
+  const made = [...plan.lifetimes].filter(([, life]) => life.first <= at)
+  return made
+    .filter(([name, life]) => {
+      const start = plan.addresses.get(name)!
+      const end = start + bytes(name)
+      return !made.some(([other, otherLife]) => {
+        if (other === name || otherLife.first <= life.first) return false
+        const otherStart = plan.addresses.get(other)!
+        return otherStart < end && start < otherStart + bytes(other)
+      })
+    })
+    .sort(([, a], [, b]) => a.first - b.first)
+    .map(([name]) => name)
+}

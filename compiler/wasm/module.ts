@@ -1,0 +1,181 @@
+/**
+ * Scheduled entries to one WebAssembly module. In: the program, its schedule, the memory plan and the math library.
+ * Out: the optimized binary with the manifest in its custom section `netc`. It imports nothing and exports `memory` and a
+ * function per entry; inside, an entry is a list of kernel calls with constant addresses.
+ */
+import type { Program } from '../ir/types.ts'
+import { kernelKey, type ScheduledEntry } from '../schedule/kernels.ts'
+import type { Kernel } from '../schedule/types.ts'
+import { i32, type Module, newModule, none, optimize, params, type Ref, type Target } from './assembler.ts'
+import { emitKernel } from './kernel.ts'
+import { linkMath } from './link.ts'
+import type { Manifest } from './manifest.ts'
+import { bytesOfTensor, type EntryPlan, type MemoryPlan } from './memory.ts'
+
+const page = 65536
+
+export interface ModuleInput {
+  readonly program: Program
+  readonly entries: readonly ScheduledEntry[]
+  readonly plan: MemoryPlan
+  readonly math: Uint8Array
+  readonly target: Target
+  readonly manifest: Manifest
+}
+
+export function emitModule(input: ModuleInput): Uint8Array {
+  const module = newModule(input.target)
+  try {
+    const pages = Math.max(1, Math.ceil(input.plan.total / page))
+    module.setMemory(pages, pages, 'memory', hyperSegments(input, module))
+    const emitter = new ModuleEmitter(input, module)
+    for (const entry of input.entries) emitter.entry(entry)
+    optimize(module)
+    module.addCustomSection('netc', new TextEncoder().encode(JSON.stringify(input.manifest)))
+    return module.emitBinary()
+  } finally {
+    module.dispose()
+  }
+}
+
+/** Hyper-parameters have their values as soon as the module is instantiated. */
+function hyperSegments({ program, plan }: ModuleInput, module: Module) {
+  return program.tensors
+    .filter((t) => t.role === 'hyper')
+    .map((t) => ({
+      name: t.name,
+      offset: module.i32.const(plan.persistent.get(t.name)!),
+      data: new Uint8Array(Float32Array.of(t.initial ?? 0).buffer),
+      passive: false,
+    }))
+}
+
+/** The bounded dims that any kernel of an entry asks for, in the order of their declaration. */
+export function countsOf(program: Program, entry: ScheduledEntry): string[] {
+  const used = new Set<string>()
+  for (const stage of entry.stages) {
+    for (const kernel of stage.kernels) {
+      for (const dim of kernel.counts) used.add(dim)
+      if (kernel.range?.extent.bound) used.add(kernel.range.extent.bound)
+    }
+  }
+  return program.dims.map((d) => d.name).filter((name) => used.has(name))
+}
+
+class ModuleEmitter {
+  readonly #input: ModuleInput
+  readonly #module: Module
+  readonly #math: (name: string) => string
+  readonly #kernels = new Map<string, string>()
+
+  constructor(input: ModuleInput, module: Module) {
+    this.#input = input
+    this.#module = module
+    this.#math = linkMath(input.math, module)
+  }
+
+  entry(scheduled: ScheduledEntry): void {
+    const { program, plan } = this.#input
+    const module = this.#module
+    const { entry } = scheduled
+    const counts = countsOf(program, scheduled)
+    const addresses = plan.entries.get(entry.name)!
+    const statements: Ref[] = []
+    if (entry.kind === 'init') {
+      for (const tensor of program.tensors) {
+        if (tensor.role !== 'seed' && tensor.role !== 'step') continue
+        const value = tensor.role === 'seed' ? module.local.get(0, i32) : module.i32.const(0)
+        statements.push(this.#setCell(tensor.name, value))
+      }
+    }
+    const step = program.tensors.find((t) => t.role === 'step')
+    const moveStep = (by: number): Ref[] =>
+      entry.kind === 'train' && step
+        ? [
+            this.#setCell(
+              step.name,
+              module.i32.add(
+                module.i32.load(0, 4, module.i32.const(plan.persistent.get(step.name)!)),
+                module.i32.const(by),
+              ),
+            ),
+          ]
+        : []
+    statements.push(...moveStep(1))
+    for (const stage of scheduled.stages) {
+      for (const kernel of stage.kernels) {
+        statements.push(...this.#call(kernel, addresses, counts))
+        const makesLoss = kernel.equations.some((e) => e.target === stage.loss)
+        if (entry.kind !== 'train' || stage.loss === undefined || !makesLoss) continue
+        // A loss that is not finite ends the step before anything is updated: nothing is lost.
+        const at = addresses.addresses.get(stage.loss)!
+        const loss = (): Ref => module.f32.load(0, 4, module.i32.const(at))
+        statements.push(
+          module.if(
+            module.f32.ne(module.f32.sub(loss(), loss()), module.f32.const(0)),
+            module.block(null, [...moveStep(-1), module.return()]),
+          ),
+        )
+      }
+      for (const { target, value, inPlace } of stage.updates) {
+        if (!inPlace) statements.push(this.#copy(target, value, addresses))
+      }
+    }
+    const types = entry.kind === 'init' ? [i32] : counts.map(() => i32)
+    module.addFunction(entry.name, params(types), none, [], module.block(null, statements))
+    module.addFunctionExport(entry.name, entry.name)
+  }
+
+  #setCell(name: string, value: Ref): Ref {
+    const address = this.#input.plan.persistent.get(name)!
+    return this.#module.i32.store(0, 4, this.#module.i32.const(address), value)
+  }
+
+  #copy(target: string, value: string, { addresses }: EntryPlan): Ref {
+    const module = this.#module
+    const tensor = this.#input.program.tensors.find((t) => t.name === target)!
+    return module.memory.copy(
+      module.i32.const(addresses.get(target)!),
+      module.i32.const(addresses.get(value)!),
+      module.i32.const(bytesOfTensor(tensor)),
+    )
+  }
+
+  #call(kernel: Kernel, { addresses }: EntryPlan, counts: readonly string[]): Ref[] {
+    const module = this.#module
+    const count = (dim: string): Ref => module.local.get(counts.indexOf(dim), i32)
+    const extent = kernel.range?.extent
+    const statements = kernel.zeroed.map((name) => {
+      const slot = kernel.slots.find((s) => s.tensor === name)!
+      return module.memory.fill(
+        module.i32.const(addresses.get(name)!),
+        module.i32.const(0),
+        module.i32.const(slot.shape.reduce((a, b) => a * b, 4)),
+      )
+    })
+    statements.push(
+      module.call(
+        this.#kernel(kernel),
+        [
+          ...kernel.slots.map((s) => module.i32.const(addresses.get(s.tensor)!)),
+          module.i32.const(0),
+          extent?.bound === undefined ? module.i32.const(extent?.size ?? 0) : count(extent.bound),
+          ...kernel.counts.map(count),
+        ],
+        none,
+      ),
+    )
+    return statements
+  }
+
+  /** The name of the kernel's function, emitted at its first use. */
+  #kernel(kernel: Kernel): string {
+    const key = kernelKey(kernel)
+    const known = this.#kernels.get(key)
+    if (known !== undefined) return known
+    const name = `k${this.#kernels.size}.${kernel.name}`
+    this.#kernels.set(key, name)
+    emitKernel(kernel, name, this.#module, this.#input.target, this.#math)
+    return name
+  }
+}

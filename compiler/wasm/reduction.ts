@@ -1,0 +1,443 @@
+/**
+ * Reductions over a register tile. In: a nest's reduction, the rows and vectors of the tile and where it stands. Out:
+ * one value per element of the tile.
+ *
+ * The order in which a sum is taken depends on the equation alone: along the reduced indices in their order; in `dot`
+ * form in four partial sums, lane l taking the elements l, l + 4, …, which are added as (0 + 2) + (1 + 3); and in
+ * blocks of at most `longest` terms whose sums are added up, so that rounding errors of long sums stay small.
+ */
+import type { Index, ReduceOp, Scalar } from '../ir/types.ts'
+import { InternalError } from '../support/diagnostic.ts'
+import type { Reduction } from '../schedule/types.ts'
+import { i32, type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
+import { type Binding, type Context, withIndex } from './context.ts'
+import { constantVector, vector } from './expression.ts'
+import type { Int, Scope, Value } from './function.ts'
+
+/** One vector of the tile: contexts of its lanes together, and one by one for the `dot` form. */
+export interface Element {
+  readonly context: Context
+  /** Per lane, the context in which the result's index is that lane's. */
+  readonly lanes: readonly Context[]
+}
+
+const longest = 1024
+const block = 512
+/** Tiles of at most this many multiply-adds in all are written out without a loop. */
+const smallest = 96
+
+interface Accumulator {
+  readonly element: Element
+  readonly context: Context
+  readonly value: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
+  readonly position: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref } | undefined
+  readonly total: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref } | undefined
+}
+
+export function emitReduction(
+  reduction: Reduction,
+  elements: readonly Element[],
+  scope: Scope,
+): Value[] {
+  return new Reducer(reduction, elements, scope).run()
+}
+
+class Reducer {
+  readonly #reduction: Reduction
+  readonly #over: readonly Index[]
+  readonly #elements: readonly Element[]
+  readonly #scope: Scope
+  readonly #accumulators: Accumulator[]
+  /** The level whose loop is one block of the sum; undefined when the whole sum is short. */
+  readonly #flushAt: number | undefined
+
+  constructor(reduction: Reduction, elements: readonly Element[], scope: Scope) {
+    this.#reduction = reduction
+    this.#elements = elements
+    this.#scope = scope
+    const { lane } = reduction
+    // The index along the lanes goes innermost.
+    this.#over = lane
+      ? [
+          ...reduction.over.filter((i) => i.name !== lane),
+          ...reduction.over.filter((i) => i.name === lane),
+        ]
+      : reduction.over
+    this.#flushAt = this.#blockLevel()
+    const { build } = elements[0]!.context.kernel
+    const arg = reduction.op === 'argmax' || reduction.op === 'argmin'
+    this.#accumulators = elements.flatMap((element) =>
+      (lane ? element.lanes : [element.context]).map((context) => ({
+        element,
+        context,
+        value: build.variable(v128),
+        position: arg ? build.variable(v128) : undefined,
+        total: this.#flushAt === undefined ? undefined : build.variable(v128),
+      })),
+    )
+  }
+
+  get #build() {
+    return this.#elements[0]!.context.kernel.build
+  }
+
+  get #module(): Module {
+    return this.#build.module
+  }
+
+  run(): Value[] {
+    for (const acc of this.#accumulators) {
+      acc.value.set(this.#scope, this.#start())
+      acc.position?.set(this.#scope, this.#module.v128.const(new Uint8Array(16)))
+      acc.total?.set(this.#scope, this.#start())
+    }
+    this.#level(0, this.#scope, new Map())
+    const results = this.#accumulators.map((acc): Value => {
+      const held = acc.position ?? acc.total ?? acc.value
+      return { local: held.local, type: v128, scope: this.#scope }
+    })
+    if (!this.#reduction.lane) return results
+    let taken = 0
+    return this.#elements.map((element) => {
+      const partial = results.slice(taken, taken + element.lanes.length)
+      taken += element.lanes.length
+      return this.#across(partial)
+    })
+  }
+
+  /** The first level from which a loop has few enough turns to be one block. */
+  #blockLevel(): number | undefined {
+    const { op, node, lane } = this.#reduction
+    if (op !== 'sum' || node.type !== 'f32') return undefined
+    const turns = this.#over.map((i) =>
+      i.name === lane ? Math.ceil(i.extent.size / 4) : i.extent.size,
+    )
+    let level = turns.length
+    let product = 1
+    while (level > 0 && product * turns[level - 1]! <= longest) product *= turns[--level]!
+    return level === 0 ? undefined : level
+  }
+
+  #start(): Ref {
+    const { op, node } = this.#reduction
+    const lanes = new ArrayBuffer(16)
+    if (node.type === 'f32' || op === 'argmax' || op === 'argmin') {
+      new Float32Array(lanes).fill(identity(op))
+      if (this.#comparesIntegers()) new Int32Array(lanes).fill(integerIdentity(op))
+    } else {
+      new Int32Array(lanes).fill(integerIdentity(op))
+    }
+    return this.#module.v128.const(new Uint8Array(lanes))
+  }
+
+  #comparesIntegers(): boolean {
+    const { body } = this.#reduction
+    return 'type' in body ? body.type === 'i32' : body.kind !== 'random'
+  }
+
+  #level(depth: number, scope: Scope, bindings: ReadonlyMap<string, Binding>): void {
+    if (depth === this.#flushAt && depth < this.#over.length) {
+      this.#turns(depth, scope, bindings)
+      this.#flush(scope)
+    } else if (depth === this.#over.length) {
+      this.#point(scope, bindings, 4)
+    } else {
+      this.#turns(depth, scope, bindings)
+    }
+  }
+
+  /** Runs over index `depth` and all within. */
+  #turns(depth: number, scope: Scope, bindings: ReadonlyMap<string, Binding>): void {
+    const build = this.#build
+    const k = this.#over[depth]!
+    const last = depth === this.#over.length - 1
+    if (last && this.#reduction.lane) {
+      this.#laneTurns(k, scope, bindings)
+      return
+    }
+    const inner = (at: Scope, binding: Binding): void =>
+      this.#level(depth + 1, at, new Map(bindings).set(k.name, binding))
+    const { bound, size } = k.extent
+    const work = size * this.#accumulators.length
+    if (bound === undefined && (size === 1 || (last && work <= smallest && size <= 16))) {
+      for (let turn = 0; turn < size; turn++) {
+        inner(scope, { variable: undefined, offset: turn, varying: false })
+      }
+      return
+    }
+    const count = this.#count(k)
+    if (last && this.#flushAt === this.#over.length) {
+      this.#blocks(scope, count, 1, (at, from, to) => {
+        build.loop(at, from, to, 1, (within, index) =>
+          inner(within, { variable: index, offset: 0, varying: false }),
+          { induction: true },
+        )
+      })
+      return
+    }
+    // Two turns at once halve what the loop itself costs.
+    const step = last && this.#accumulators.length <= 12 ? 2 : 1
+    const stopped = build.loop(
+      scope,
+      0,
+      count,
+      step,
+      (within, index) => {
+        for (let turn = 0; turn < step; turn++) {
+          inner(within, { variable: index, offset: turn, varying: false })
+        }
+      },
+      { induction: last },
+    )
+    if (step === 1) return
+    if (bound === undefined) {
+      const done = size - (size % step)
+      for (let turn = done; turn < size; turn++) {
+        inner(scope, { variable: undefined, offset: turn, varying: false })
+      }
+      return
+    }
+    build.loop(
+      scope,
+      undefined,
+      count,
+      1,
+      (within, index) => inner(within, { variable: index, offset: 0, varying: false }),
+      { again: stopped },
+    )
+  }
+
+  /** Four elements of the innermost index at a time, the last ones masked. */
+  #laneTurns(k: Index, scope: Scope, bindings: ReadonlyMap<string, Binding>): void {
+    const build = this.#build
+    const { size } = k.extent
+    const whole = size - (size % 4)
+    const point = (at: Scope, binding: Binding, width: number): void =>
+      this.#point(at, new Map(bindings).set(k.name, binding), width)
+    const run = (at: Scope, from: Int, to: Int): void => {
+      build.loop(
+        at,
+        from,
+        to,
+        4,
+        (within, index) => point(within, { variable: index, offset: 0, varying: true }, 4),
+        { induction: true },
+      )
+    }
+    if (this.#flushAt === this.#over.length) this.#blocks(scope, whole, 4, run)
+    else if (whole === 4) point(scope, { variable: undefined, offset: 0, varying: true }, 4)
+    else if (whole > 0) run(scope, 0, whole)
+    if (whole < size) {
+      point(scope, { variable: undefined, offset: whole, varying: true }, size - whole)
+      if (this.#flushAt === this.#over.length) this.#flush(scope)
+    }
+  }
+
+  /** Runs 0..count in blocks whose sums go to the totals one by one. */
+  #blocks(
+    scope: Scope,
+    count: Int,
+    step: number,
+    run: (scope: Scope, from: Int, to: Int) => void,
+  ): void {
+    const build = this.#build
+    const { module } = build
+    const size = block * step
+    const stopped = build.loop(scope, 0, count, size, (within, start) => {
+      const end = build.value(`${start.local}+${size}`, i32, [start], () =>
+        module.i32.add(build.get(start), module.i32.const(size)),
+      )
+      run(within, start, end)
+      this.#flush(within)
+    })
+    if (typeof count === 'number' && count % size === 0) return
+    run(scope, typeof count === 'number' ? count - (count % size) : stopped, count)
+    this.#flush(scope)
+  }
+
+  #flush(scope: Scope): void {
+    for (const { total, value } of this.#accumulators) {
+      total!.set(scope, this.#module.f32x4.add(total!.get(), value.get()))
+      value.set(scope, this.#start())
+    }
+  }
+
+  #count(k: Index): Int {
+    const { bound, size } = k.extent
+    return bound === undefined ? size : this.#elements[0]!.context.kernel.counts.get(bound)!
+  }
+
+  /** One element of the reduced domain (four in `dot` form) for the whole tile. */
+  #point(scope: Scope, bindings: ReadonlyMap<string, Binding>, width: number): void {
+    const { body, lane } = this.#reduction
+    for (const acc of this.#accumulators) {
+      let { context } = acc
+      for (const [name, binding] of bindings) context = withIndex(context, name, binding)
+      if (lane) context = { ...context, width }
+      if (acc.position) this.#select(acc, context, scope)
+      else acc.value.set(scope, this.#accumulate(acc, body, context, lane ? width : 4))
+    }
+  }
+
+  #accumulate(acc: Accumulator, body: Scalar, context: Context, width: number): Ref {
+    const { op, node } = this.#reduction
+    const { build, target } = context.kernel
+    const { module } = build
+    const product =
+      body.kind === 'binary' && body.op === 'mul' && body.type === 'f32' ? body : undefined
+    if (op === 'sum' && product && target === 'relaxed' && width === 4) {
+      const a = vector(product.left, context)
+      const b = vector(product.right, context)
+      return relaxedMadd(module, build.get(a), build.get(b), acc.value.get())
+    }
+    let value = vector(body, context)
+    if (width < 4) {
+      const one = constantVector(
+        context,
+        node.type === 'f32' ? identity(op) : integerIdentity(op),
+        node.type,
+      )
+      const mask = laneMask(width)
+      const whole = value
+      value = build.value(`masked ${whole.local} ${width}`, v128, [whole], () =>
+        module.v128.bitselect(build.get(whole), build.get(one), module.v128.const(mask)),
+      )
+    }
+    return combine(module, op, node.type === 'f32', acc.value.get(), build.get(value))
+  }
+
+  /** The position of the first extreme element. */
+  #select(acc: Accumulator, context: Context, scope: Scope): void {
+    const { op, body, over } = this.#reduction
+    const { build } = context.kernel
+    const { module } = build
+    const value = vector(body, context)
+    const lanes = this.#comparesIntegers() ? undefined : module.f32x4
+    const better = (): Ref => {
+      const [a, b] = [build.get(value), acc.value.get()]
+      if (lanes) return op === 'argmax' ? lanes.gt(a, b) : lanes.lt(a, b)
+      return op === 'argmax' ? module.i32x4.gt_s(a, b) : module.i32x4.lt_s(a, b)
+    }
+    const position = vector(linear(over), context)
+    const mask = build.assign(scope, v128, better())
+    acc.position!.set(
+      scope,
+      module.v128.bitselect(build.get(position), acc.position!.get(), build.get(mask)),
+    )
+    acc.value.set(
+      scope,
+      module.v128.bitselect(build.get(value), acc.value.get(), build.get(mask)),
+    )
+  }
+
+  /** [Σ a0, Σ a1, Σ a2, Σ a3] of up to four vectors of partial results. */
+  #across(partial: readonly Value[]): Value {
+    const build = this.#build
+    const { module } = build
+    const { op, node } = this.#reduction
+    const get = (k: number): Ref => build.get(partial[Math.min(k, partial.length - 1)]!)
+    const pair = (a: number, b: number): Value =>
+      build.assign(
+        this.#scope,
+        v128,
+        combine(
+          module,
+          op,
+          node.type === 'f32',
+          module.i8x16.shuffle(get(a), get(b), words(0, 1, 4, 5)),
+          module.i8x16.shuffle(get(a), get(b), words(2, 3, 6, 7)),
+        ),
+      )
+    const low = pair(0, 1)
+    const high = partial.length > 2 ? pair(2, 3) : low
+    return build.assign(
+      this.#scope,
+      v128,
+      combine(
+        module,
+        op,
+        node.type === 'f32',
+        module.i8x16.shuffle(build.get(low), build.get(high), words(0, 2, 4, 6)),
+        module.i8x16.shuffle(build.get(low), build.get(high), words(1, 3, 5, 7)),
+      ),
+    )
+  }
+}
+
+function identity(op: ReduceOp): number {
+  switch (op) {
+    case 'sum':
+      return 0
+    case 'prod':
+      return 1
+    case 'max':
+    case 'argmax':
+      return Number.NEGATIVE_INFINITY
+    case 'min':
+    case 'argmin':
+      return Number.POSITIVE_INFINITY
+  }
+}
+
+function integerIdentity(op: ReduceOp): number {
+  switch (op) {
+    case 'sum':
+      return 0
+    case 'prod':
+      return 1
+    case 'max':
+    case 'argmax':
+      return -0x80000000
+    case 'min':
+    case 'argmin':
+      return 0x7fffffff
+  }
+}
+
+function combine(module: Module, op: ReduceOp, float: boolean, a: Ref, b: Ref): Ref {
+  switch (op) {
+    case 'sum':
+      return float ? module.f32x4.add(a, b) : module.i32x4.add(a, b)
+    case 'prod':
+      return float ? module.f32x4.mul(a, b) : module.i32x4.mul(a, b)
+    case 'max':
+      return float ? module.f32x4.pmax(a, b) : module.i32x4.max_s(a, b)
+    case 'min':
+      return float ? module.f32x4.pmin(a, b) : module.i32x4.min_s(a, b)
+    default:
+      throw new InternalError(`${op} has no combination`)
+  }
+}
+
+function laneMask(width: number): Uint8Array {
+  return new Uint8Array(16).map((_, byte) => (byte < width * 4 ? 255 : 0))
+}
+
+/** The byte mask of a shuffle of 32-bit lanes. */
+function words(...lanes: readonly number[]): number[] {
+  return lanes.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3])
+}
+
+/** The row-major position in `over` as an expression. */
+function linear(over: readonly Index[]): Scalar {
+  let position: Scalar | undefined
+  for (const i of over) {
+    const term: Scalar = { kind: 'index', name: i.name }
+    position = position
+      ? {
+          kind: 'binary',
+          op: 'add',
+          type: 'i32',
+          left: {
+            kind: 'binary',
+            op: 'mul',
+            type: 'i32',
+            left: position,
+            right: { kind: 'const', type: 'i32', value: i.extent.size },
+          },
+          right: term,
+        }
+      : term
+  }
+  return position!
+}
