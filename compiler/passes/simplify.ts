@@ -8,13 +8,14 @@
  * A rule's result never costs more than what it replaces. Equations are rewritten one by one: nothing moves between
  * them (cse.ts, inline.ts do that).
  */
+import { isDataDependent } from '../ir/affine.ts'
 import { boundIndices, mapChildren, renameBound } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Program, Scalar, Tensor } from '../ir/types.ts'
 import { mapEquations, type Pass } from './pass.ts'
 import { arithmeticRules } from './rules/arithmetic.ts'
 import { integerRules } from './rules/integer.ts'
 import { reductionRules } from './rules/reduction.ts'
-import { addIndices, type Context, type Kind, type Rule } from './rules/rule.ts'
+import { addIndices, type Context, type Kind, type Rule, readInRange } from './rules/rule.ts'
 import { selectionRules } from './rules/selection.ts'
 
 /** Selection before arithmetic: a decided `where` is gone before a product is pushed into it. */
@@ -45,13 +46,23 @@ function simplifyIn(e: Scalar, context: Context, done: WeakSet<Scalar>): Scalar 
   let current = e
   for (let fuel = fuelPerNode; fuel > 0; fuel--) {
     if (done.has(current)) return current
-    current = mapChildren(current, (child) => simplifyIn(child, context, done))
+    const inside = mapChildren(current, (child) => simplifyIn(child, context, done))
+    current = keepsClamp(current, inside, context) ? inside : current
     const next = rewriteOnce(current, context)
     if (!next) break
     current = next
   }
   done.add(current)
   return current
+}
+
+/** A position that holds data is clamped: it may become one that holds none only where that is in range. */
+function keepsClamp(before: Scalar, after: Scalar, context: Context): boolean {
+  if (after === before || after.kind !== 'read' || before.kind !== 'read' || after.guarded) {
+    return true
+  }
+  const lost = after.at.some((p, k) => isDataDependent(before.at[k]!) && !isDataDependent(p))
+  return !lost || readInRange(after, context)
 }
 
 function rewriteOnce(e: Scalar, context: Context): Scalar | undefined {

@@ -97,7 +97,7 @@ const comparison: Partial<
   ne: (d) => (d.min > 0 || d.max < 0 ? true : d.min === 0 && d.max === 0 ? false : undefined),
 }
 
-const truth = (value: boolean): Scalar => constant(value ? 1 : 0, 'bool')
+const truth = (value: boolean): Scalar => constant(value ? -1 : 0, 'bool')
 const isTrue = (e: Scalar): boolean => e.kind === 'const' && e.value !== 0
 const isFalse = (e: Scalar): boolean => isConst(e, 0)
 

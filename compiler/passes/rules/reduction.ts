@@ -47,7 +47,7 @@ export function conjuncts(test: Scalar): Scalar[] {
 }
 
 const all = (tests: readonly Scalar[]): Scalar =>
-  tests.length === 0 ? constant(1, 'bool') : tests.reduce((a, b) => binary('and', a, b))
+  tests.length === 0 ? constant(-1, 'bool') : tests.reduce((a, b) => binary('and', a, b))
 
 /** sum[i](where(i == k and c, f(i), 0)) -> f(k), with the test that k is a value of i unless it surely is. */
 function oneHot(e: Node<'reduce'>, context: Context): Scalar | undefined {

@@ -67,8 +67,15 @@ export function readInRange(e: Node<'read'>, context: Context): boolean {
   const shape = context.tensor(e.tensor)?.shape
   return e.at.every((p, k) => {
     const extent = shape?.[k]
-    return extent === undefined || within(rangeIn(p, context), extent.size) || holdsData(p)
+    return extent === undefined || isProven(p, extent, context) || holdsData(p)
   })
+}
+
+/** Whether a position surely lies in a dimension; in a bounded one the count may be less than the size. */
+export function isProven(p: Scalar, extent: Extent, context: Context): boolean {
+  if (extent.bound === undefined) return within(rangeIn(p, context), extent.size)
+  if (p.kind === 'index') return context.extents.get(p.name)?.bound === extent.bound
+  return isConst(p, 0)
 }
 
 const holdsData = (e: Scalar): boolean =>

@@ -4,7 +4,7 @@
 import { binary, constant, select, unary } from '../../ir/build.ts'
 import type { Scalar } from '../../ir/types.ts'
 import { same } from '../key.ts'
-import { isConst, on, type Rule, rangeIn, readInRange, within } from './rule.ts'
+import { isConst, isProven, on, type Rule, rangeIn } from './rule.ts'
 
 /** e with every inner `where` on the same test decided. */
 function assume(test: Scalar, holds: boolean, e: Scalar): Scalar | undefined {
@@ -45,13 +45,8 @@ export const selectionRules: readonly Rule[] = [
       return range !== undefined && (range.max < 0 || range.min >= shape[k]!.size)
     })
     if (outside) return constant(0, e.type)
-    // A bounded dim is in range only by an index of that dim: its count may be less than its size.
-    const proven = e.at.every((p, k) => {
-      const extent = shape[k]!
-      if (extent.bound === undefined) return within(rangeIn(p, context), extent.size)
-      return p.kind === 'index' && context.extents.get(p.name)?.bound === extent.bound
-    })
-    return proven && readInRange(e, context) ? { ...e, guarded: false } : undefined
+    const proven = e.at.every((p, k) => isProven(p, shape[k]!, context))
+    return proven ? { ...e, guarded: false } : undefined
   }),
   on('cast', 'cast of an index -> f32 constant where it is one', (e, context) => {
     const range = e.type === 'f32' ? rangeIn(e.value, context) : undefined

@@ -1,0 +1,223 @@
+/**
+ * Common subexpressions: a value defined twice is defined once, and a reduction written in two places gets an equation
+ * of its own.
+ *
+ *   a[n] = sum[i](x[n, i])                 a[n] = sum[i](x[n, i])
+ *   b[m] = sum[j](x[m, j])                 y[n] = exp(a[n]) * a[n]
+ *   y[n] = exp(b[n]) * sum[k](x[n, k])
+ *
+ * Equal means equal up to the names of indices. Elementwise expressions inside bodies are not shared: computing them
+ * again is cheaper than storing them (normalisation has stored those worth it). Outputs and values of updates keep
+ * their equations, as copies.
+ */
+import { index, read } from '../ir/build.ts'
+import { boundIndices, freeIndices, freshName, mapChildren, visit } from '../ir/traverse.ts'
+import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
+import { extentKey, keyOf, openKey } from './key.ts'
+import { mapEntries, type Pass } from './pass.ts'
+import { protectedTensors, replaceInEquation, versionsBefore } from './reads.ts'
+
+export const cse: Pass = {
+  name: 'cse',
+  description: 'share equal equations and reductions',
+  run: (program) => {
+    const persistent = program.tensors.map((t) => t.name)
+    return mapEntries(program, (entry) => shareEquations(shareReductions(entry, persistent)))
+  },
+}
+
+/** Marks reads of tensors updated in earlier stages, so that values of different moments have different keys. */
+function versionSuffix(e: readonly Scalar[], versions: ReadonlyMap<string, number>): string {
+  const parts = new Set<string>()
+  for (const part of e) {
+    visit(part, (node) => {
+      const version = node.kind === 'read' ? versions.get(node.tensor) : undefined
+      if (version !== undefined && node.kind === 'read') parts.add(`${node.tensor}:${version}`)
+    })
+  }
+  return [...parts].sort().join(' ')
+}
+
+function equationKey(eq: Equation, versions: ReadonlyMap<string, number>): string {
+  const names = new Map(eq.outs.map((i, k) => [i.name, `@${k}`]))
+  const outs = eq.outs.map((i) => extentKey(i.extent)).join(',')
+  const at = eq.at ? `${eq.target}[${eq.at.map((p) => keyOf(p, names)).join(',')}]` : ''
+  const stamp = versionSuffix([eq.body, ...(eq.at ?? [])], versions)
+  return `${outs}|${at}|${keyOf(eq.body, names)}|${stamp}`
+}
+
+function shareEquations(entry: Entry): Entry {
+  const fixed = protectedTensors(entry)
+  const dtypes = new Map(entry.tensors.map((t) => [t.name, t.dtype]))
+  const first = new Map<string, string>()
+  const alias = new Map<string, string>()
+  const renameRead = (e: Extract<Scalar, { kind: 'read' }>): Scalar | undefined => {
+    const tensor = alias.get(e.tensor)
+    return tensor === undefined ? undefined : { ...e, tensor }
+  }
+  const stages = entry.stages.map((stage, k): Stage => {
+    const versions = versionsBefore(entry.stages, k)
+    const equations: Equation[] = []
+    for (const before of stage.equations) {
+      const eq = replaceInEquation(before, renameRead)
+      const key = `${dtypes.get(eq.target)}|${equationKey(eq, versions)}`
+      const known = eq.at ? undefined : first.get(key)
+      if (known === undefined) first.set(key, eq.target)
+      if (known === undefined || fixed.has(eq.target)) {
+        equations.push(known === undefined ? eq : copyOf(eq, known, entry))
+      } else alias.set(eq.target, known)
+    }
+    const rules = stage.rules.map((rule) => ({
+      ...rule,
+      equations: rule.equations.map((eq) => replaceInEquation(eq, renameRead)),
+    }))
+    return { ...stage, equations, rules }
+  })
+  return {
+    ...entry,
+    stages,
+    tensors: entry.tensors.filter((t) => !alias.has(t.name)),
+  }
+}
+
+/** A kept equation whose value exists already reads it instead of computing it again. */
+function copyOf(eq: Equation, known: string, entry: Entry): Equation {
+  const tensor = entry.tensors.find((t) => t.name === known)
+  if (!tensor) return eq
+  return {
+    ...eq,
+    body: read(
+      tensor,
+      eq.outs.map((i) => index(i)),
+    ),
+  }
+}
+
+interface Site {
+  readonly equation: Equation
+  readonly node: Scalar
+  readonly free: readonly string[]
+}
+
+function shareReductions(entry: Entry, persistent: readonly string[]): Entry {
+  const taken = new Set([...persistent, ...entry.tensors.map((t) => t.name)])
+  const added: Tensor[] = []
+  const stages = entry.stages.map((stage) => {
+    let equations = stage.equations
+    // Each round may uncover reductions inside the shared ones.
+    for (let round = 0; round < 4; round++) {
+      const before = equations
+      equations = shareRound(before, entry, taken, added)
+      if (equations === before) break
+    }
+    return { ...stage, equations }
+  })
+  return added.length === 0 ? entry : { ...entry, stages, tensors: [...entry.tensors, ...added] }
+}
+
+function shareRound(
+  equations: readonly Equation[],
+  entry: Entry,
+  taken: Set<string>,
+  added: Tensor[],
+): readonly Equation[] {
+  const sites = new Map<string, Site[]>()
+  for (const equation of equations) {
+    for (const { key, site } of reductionsOf(equation)) {
+      const known = sites.get(key)
+      if (known) known.push(site)
+      else sites.set(key, [site])
+    }
+  }
+  const shared = new Map<Scalar, Scalar>()
+  const before = new Map<Equation, Equation[]>()
+  for (const group of sites.values()) {
+    const [first, ...others] = group
+    if (!first || others.length === 0) continue
+    if (group.every((s) => shared.has(s.node))) continue
+    const definition = define(first, entry, taken, added)
+    if (!definition) continue
+    if (definition.equation) {
+      const list = before.get(first.equation) ?? []
+      before.set(first.equation, [...list, definition.equation])
+      shared.set(first.node, definition.at(first.free))
+    }
+    for (const site of others) shared.set(site.node, definition.at(site.free))
+  }
+  if (shared.size === 0) return equations
+  const replace = (e: Scalar): Scalar => shared.get(e) ?? mapChildren(e, replace)
+  return equations.flatMap((eq) => {
+    const body = replace(eq.body)
+    return [...(before.get(eq) ?? []), body === eq.body ? eq : { ...eq, body }]
+  })
+}
+
+/** The outermost reductions of an equation with their keys. */
+function reductionsOf(equation: Equation): { readonly key: string; readonly site: Site }[] {
+  const all = [...equation.outs, ...boundIndices(equation.body)]
+  const extents = new Map(all.map((i) => [i.name, i.extent]))
+  const found: { readonly key: string; readonly site: Site }[] = []
+  visit(equation.body, (node) => {
+    if (node.kind !== 'reduce') return
+    const { key, free } = openKey(node, extents)
+    found.push({ key, site: { equation, node, free } })
+  })
+  return found
+}
+
+interface Definition {
+  /** The value as a read, for free indices in the order of the key. */
+  readonly at: (free: readonly string[]) => Scalar
+  /** The equation to add before the first use; undefined where the first use is one already. */
+  readonly equation: Equation | undefined
+}
+
+function define(
+  site: Site,
+  entry: Entry,
+  taken: Set<string>,
+  added: Tensor[],
+): Definition | undefined {
+  const { equation, node, free } = site
+  const own = entry.tensors.find((t) => t.name === equation.target)
+  if (!own || node.kind !== 'reduce') return undefined
+  const order = (names: readonly Index[]): number[] => names.map((i) => free.indexOf(i.name))
+  if (equation.body === node && !equation.at && equation.outs.length === free.length) {
+    const places = order(equation.outs)
+    return {
+      equation: undefined,
+      at: (names) =>
+        read(
+          own,
+          places.map((k) => index(names[k]!)),
+        ),
+    }
+  }
+  const indices = [...equation.outs, ...boundIndices(equation.body)]
+  const used = indices.filter((i) => free.includes(i.name) && freeIndices(node).has(i.name))
+  const bounded = used.filter((i) => i.extent.bound !== undefined)
+  // No tensor has two bounded dims.
+  if (bounded.length > 1) return undefined
+  const outs = [...bounded, ...used.filter((i) => i.extent.bound === undefined)]
+  const name = freshName(`${equation.target}_${node.op}`, taken)
+  taken.add(name)
+  const tensor: Tensor = {
+    ...own,
+    name,
+    dtype: node.type,
+    shape: outs.map((i) => i.extent),
+    role: 'temp',
+    initial: undefined,
+    range: undefined,
+  }
+  added.push(tensor)
+  const places = order(outs)
+  return {
+    equation: { target: name, outs, at: undefined, body: node, origin: equation.origin },
+    at: (names) =>
+      read(
+        tensor,
+        places.map((k) => index(names[k]!)),
+      ),
+  }
+}
