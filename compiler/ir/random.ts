@@ -1,6 +1,6 @@
-// The random numbers of a netc program: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random
-// numbers: as easy as 1, 2, 3", SC 2011), a pure function of (seed, step, site, element). What
-// compiler/wasm/math/random.ts does four lanes at a time, bit for bit.
+// The random numbers of a netc program: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw,
+// "Parallel random numbers: as easy as 1, 2, 3", SC 2011), a pure function of (seed, step, site,
+// element). What compiler/wasm/math/random.ts does four lanes at a time, bit for bit.
 
 /** The parity constant of the key schedule. */
 const PARITY = 0x1bd11bda

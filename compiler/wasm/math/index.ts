@@ -1,4 +1,5 @@
-// The scalar functions of netc, four lanes at a time: what `asc` builds and the compiler copies into its modules.
+// The scalar functions of netc, four lanes at a time: what `asc` builds and the compiler copies
+// into its modules.
 
 export { cos } from './cos'
 export { erf } from './erf'

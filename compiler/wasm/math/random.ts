@@ -1,6 +1,6 @@
-// Counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
-// easy as 1, 2, 3", SC 2011). The key is (seed, step), the counter (site, element); lanes are u32. compiler/ir/random.ts
-// is the same in TypeScript.
+// Counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel
+// random numbers: as easy as 1, 2, 3", SC 2011). The key is (seed, step), the counter (site,
+// element); lanes are u32. compiler/ir/random.ts is the same in TypeScript.
 
 /** The parity constant of the key schedule. */
 const PARITY: i32 = 0x1bd11bda

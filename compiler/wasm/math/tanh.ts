@@ -1,7 +1,8 @@
 // tanh x.
 //
-// Two ways, chosen by |x|: x + x^3 P(x^2), minimax to 2^-24.7, below 0.55; and 1 - 2 / (e^(2|x|) + 1) above, where the
-// error of the power counts by three eighths at most, so that 2^(2|x| / ln 2) needs no exact reduction.
+// Two ways, chosen by |x|: x + x^3 P(x^2), minimax to 2^-24.7, below 0.55; and 1 - 2 / (e^(2|x|) +
+// 1) above, where the error of the power counts by three eighths at most, so that 2^(2|x| / ln 2)
+// needs no exact reduction. Worst error over every f32: 1.84 ULP.
 
 import { exp2, mulAdd, signOf } from './common'
 
