@@ -234,7 +234,8 @@ class Programs {
       const bounded = over.find((i) => i.extent.bound !== undefined)
       const sum = reduce('sum', over, term)
       const fixed = volume(over.filter((i) => i !== bounded))
-      const mean = div(sum, constant(fixed))
+      // By a power of two, so that folding the constant in f32 does not round.
+      const mean = mul(sum, constant(1 / 2 ** Math.ceil(Math.log2(fixed))))
       total = add(
         total,
         bounded ? div(mean, cast('f32', { kind: 'count', dim: bounded.extent.bound! })) : mean,
