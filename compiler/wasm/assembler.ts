@@ -59,12 +59,16 @@ export const functionInfo = (f: binaryen.FunctionRef): binaryen.FunctionInfo =>
 
 export const exportInfo = (e: binaryen.ExportRef): binaryen.ExportInfo => binaryen.getExportInfo(e)
 
+/** Kernels' names begin with this. */
+export const kernelPrefix = 'k.'
+
 /**
- * Functions with loops are never inlined: a kernel must stay a function of its own, called often, so that the
- * engine replaces it by optimized code. Constants are not propagated into loops either, where the engine would
+ * Kernels are never inlined: each must stay a function of its own, called often, so that the engine replaces it by
+ * optimized code. Constants are not propagated into loops either, where the engine would
  * rebuild them at each use.
  */
 const passes: readonly string[] = [
+  'no-inline',
   'inlining',
   'simplify-locals',
   'vacuum',
@@ -85,6 +89,6 @@ export function optimize(module: Module): void {
   binaryen.setAlwaysInlineMaxSize(160)
   binaryen.setFlexibleInlineMaxSize(160)
   binaryen.setOneCallerInlineMaxSize(160)
-  binaryen.setAllowInliningFunctionsWithLoops(false)
+  binaryen.setPassArgument('no-inline', `${kernelPrefix}*`)
   module.runPasses([...passes])
 }

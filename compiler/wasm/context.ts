@@ -19,7 +19,6 @@ export interface KernelContext {
   readonly slots: ReadonlyMap<string, { readonly slot: Slot; readonly address: Value }>
   /** Parameters with the counts of bounded dims. */
   readonly counts: ReadonlyMap<string, Value>
-  readonly extents: ReadonlyMap<string, Extent>
   /** Makes a function of the math library available and gives its name in the module. */
   readonly math: (name: string) => string
   /** expression.ts, handed down so that integers and loads can use it without importing what imports them. */
@@ -29,6 +28,8 @@ export interface KernelContext {
 export interface Context {
   readonly kernel: KernelContext
   readonly indices: ReadonlyMap<string, Binding>
+  /** Of the indices of the equation at hand. */
+  readonly extents: ReadonlyMap<string, Extent>
   /** Lanes in use, 1 to 4; the others hold anything. */
   readonly width: number
   /** Values of this element that earlier equations of the nest made. */

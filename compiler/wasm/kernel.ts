@@ -4,7 +4,7 @@
  */
 import { index } from '../ir/build.ts'
 import { extentsIn } from '../ir/affine.ts'
-import type { Extent, Index } from '../ir/types.ts'
+import type { Equation, Index } from '../ir/types.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
 import { i32, type Module, type Target } from './assembler.ts'
@@ -23,8 +23,6 @@ export function emitKernel(
 ): void {
   const parameters = kernel.slots.length + 2 + kernel.counts.length
   const build = new FunctionBuilder(module, new Array(parameters).fill(i32))
-  const extents = new Map<string, Extent>()
-  for (const e of kernel.equations) for (const [i, x] of extentsIn(e)) extents.set(i, x)
   const context: KernelContext = {
     build,
     target,
@@ -34,7 +32,6 @@ export function emitKernel(
     counts: new Map(
       kernel.counts.map((dim, k) => [dim, build.parameter(kernel.slots.length + 2 + k)]),
     ),
-    extents,
     math,
     vector,
   }
@@ -51,12 +48,12 @@ interface Column {
 class KernelEmitter {
   readonly #kernel: Kernel
   readonly #context: KernelContext
-  readonly #outs: ReadonlyMap<string, readonly Index[]>
+  readonly #equations: ReadonlyMap<string, Equation>
 
   constructor(kernel: Kernel, context: KernelContext) {
     this.#kernel = kernel
     this.#context = context
-    this.#outs = new Map(kernel.equations.map((e) => [e.target, e.outs]))
+    this.#equations = new Map(kernel.equations.map((e) => [e.target, e]))
   }
 
   emit(): void {
@@ -65,20 +62,27 @@ class KernelEmitter {
     const start: Context = {
       kernel: this.#context,
       indices: new Map(),
+      extents: new Map(),
       width: 1,
       made: new Map(),
       reduced: undefined,
     }
     if (nest.kind === 'loops') {
-      this.#loops(nest, 0, build.root, start)
+      this.#nest(nest, build.root, start)
       return
     }
     const { row } = nest
     const [from, to] = this.#bounds(row)
     build.loop(build.root, from, to, 1, (scope, variable) => {
       const inRow = withIndex(start, row.name, { variable, offset: 0, varying: false })
-      for (const part of nest.nests) this.#loops(part, 0, scope, inRow)
+      for (const part of nest.nests) this.#nest(part, scope, inRow)
     })
+  }
+
+  #nest(nest: LoopNest, scope: Scope, context: Context): void {
+    // All equations of a nest have the first one's output indices, and only the first may reduce.
+    const extents = extentsIn(this.#equations.get(nest.values[0]!.target)!)
+    this.#loops(nest, 0, scope, { ...context, extents })
   }
 
   #bounds(i: Index): [Int, Int] {
@@ -232,7 +236,7 @@ class KernelEmitter {
       const value = vector(body, here)
       if (!at) made.set(target, value)
       if (!stored) continue
-      const outs = this.#outs.get(target)!
+      const { outs } = this.#equations.get(target)!
       writes.push(() => {
         const type = this.#context.slots.get(target)!.slot.dtype === 'f32' ? 'f32' : 'i32'
         const statements = at

@@ -95,31 +95,35 @@ function gather(e: Read, context: Context): Value {
   })
 }
 
-/** The address of an access, the parts that change least added first so that they leave the inner loops. */
+/**
+ * The address of an access, the parts that change least added first so that they leave the inner loops. The constant
+ * part rides in the instruction, unless the pointer alone could lie before the tensor: addresses do not wrap around.
+ */
 function placeOf(address: Value, access: Access, context: Context): Place {
   const { build } = context.kernel
   const { module } = build
-  let pointer = address
-  let constant = access.constant
+  let { constant } = access
+  const moving: { variable: Value; stride: number }[] = []
   for (const { position, stride, size } of access.computed) {
     const clamped = clamp(integer(position, context), size, context)
     if (typeof clamped === 'number') constant += clamped * stride
-    else pointer = build.advance(pointer, clamped, stride * 4)
+    else moving.push({ variable: clamped, stride })
   }
-  const moving: { variable: Value; stride: number }[] = []
   for (const [name, stride] of access.strides) {
     const { variable, offset } = context.indices.get(name)!
     constant += offset * stride
     if (variable) moving.push({ variable, stride })
   }
+  let pointer = address
+  const early = constant < 0 || moving.some((m) => m.stride < 0)
+  if (early && constant !== 0) {
+    pointer = build.value(`${address.local}+${constant * 4}`, i32, [address], () =>
+      module.i32.add(build.get(address), module.i32.const(constant * 4)),
+    )
+  }
   moving.sort((a, b) => a.variable.scope.depth - b.variable.scope.depth)
   for (const { variable, stride } of moving) pointer = build.advance(pointer, variable, stride * 4)
-  if (constant >= 0) return { pointer, offset: constant * 4 }
-  const base = pointer
-  const moved = build.value(`${base.local}+${constant * 4}`, i32, [base], () =>
-    module.i32.add(build.get(base), module.i32.const(constant * 4)),
-  )
-  return { pointer: moved, offset: 0 }
+  return { pointer, offset: early ? 0 : constant * 4 }
 }
 
 function clamp(position: Int, size: number, context: Context): Int {
@@ -132,11 +136,11 @@ interface Guard {
 }
 
 /** The positions of a guarded read that may lie outside. */
-function guardOf(e: { at: readonly Scalar[]; guarded: boolean }, shape: readonly number[], context: Context): Guard[] {
+function guardOf(e: Read, shape: readonly number[], context: Context): Guard[] {
   if (!e.guarded) return []
   return e.at.flatMap((position, d) => {
     const size = shape[d]!
-    const range = rangeOf(position, context.kernel.extents)
+    const range = rangeOf(position, context.extents)
     return range && range.min >= 0 && range.max < size ? [] : [{ position, size }]
   })
 }
@@ -209,10 +213,7 @@ function storeUnit(
   }
 }
 
-/**
- * target[at] += value, where elements of different points may meet. Positions that are not provably inside are
- * tested, and what lies outside is dropped.
- */
+/** target[at] += value, where elements of different points may meet. */
 export function scatterAdd(
   tensor: string,
   at: readonly Scalar[],
@@ -224,45 +225,22 @@ export function scatterAdd(
   const { module } = build
   const { slot, address } = slots.get(tensor)!
   const access = accessOf(at, slot.shape)
-  const guard = guardOf({ at, guarded: true }, slot.shape, context)
-  const test = guardTest(guard, context)
   const { pointer, offset } = placeOf(address, access, context)
   const to = (): Ref => build.get(pointer)
-  let writes: Ref[]
   if (varyingIndex(context) === undefined || context.width === 1) {
-    writes =
+    const before = (): Ref => module[type].load(offset, 4, to())
+    const lane = (): Ref =>
       type === 'f32'
-        ? [
-            module.f32.store(
-              offset,
-              4,
-              to(),
-              module.f32.add(
-                module.f32.load(offset, 4, to()),
-                module.f32x4.extract_lane(build.get(value), 0),
-              ),
-            ),
-          ]
-        : [
-            module.i32.store(
-              offset,
-              4,
-              to(),
-              module.i32.add(
-                module.i32.load(offset, 4, to()),
-                module.i32x4.extract_lane(build.get(value), 0),
-              ),
-            ),
-          ]
-  } else {
-    const add = type === 'f32' ? module.f32x4.add : module.i32x4.add
-    const sum = build.newLocal(v128)
-    writes = [
-      module.local.set(sum, add(loadUnit(context, to, offset), build.get(value))),
-      ...storeUnit(context, to, offset, () => module.local.get(sum, v128)),
-    ]
+        ? module.f32x4.extract_lane(build.get(value), 0)
+        : module.i32x4.extract_lane(build.get(value), 0)
+    return [module[type].store(offset, 4, to(), module[type].add(before(), lane()))]
   }
-  return test ? [module.if(build.get(test), module.block(null, writes))] : writes
+  const add = type === 'f32' ? module.f32x4.add : module.i32x4.add
+  const sum = build.newLocal(v128)
+  return [
+    module.local.set(sum, add(loadUnit(context, to, offset), build.get(value))),
+    ...storeUnit(context, to, offset, () => module.local.get(sum, v128)),
+  ]
 }
 
 

@@ -6,7 +6,7 @@
 import type { Program } from '../ir/types.ts'
 import { kernelKey, type ScheduledEntry } from '../schedule/kernels.ts'
 import type { Kernel } from '../schedule/types.ts'
-import { i32, type Module, newModule, none, optimize, params, type Ref, type Target } from './assembler.ts'
+import { i32, kernelPrefix, type Module, newModule, none, optimize, params, type Ref, type Target } from './assembler.ts'
 import { emitKernel } from './kernel.ts'
 import { linkMath } from './link.ts'
 import type { Manifest } from './manifest.ts'
@@ -173,7 +173,7 @@ class ModuleEmitter {
     const key = kernelKey(kernel)
     const known = this.#kernels.get(key)
     if (known !== undefined) return known
-    const name = `k${this.#kernels.size}.${kernel.name}`
+    const name = `${kernelPrefix}${this.#kernels.size}.${kernel.name}`
     this.#kernels.set(key, name)
     emitKernel(kernel, name, this.#module, this.#input.target, this.#math)
     return name

@@ -13,7 +13,7 @@
 export const ROUND: f32 = 12582912
 
 const LOG2_E: f32 = 1.44269504
-/** ln 2 in two parts (Cody and Waite): the first is short, so its product with an exponent is exact. */
+/** ln 2 in two parts (Cody and Waite): the first is short, so its product with n is exact. */
 export const LN2_HIGH: f32 = 0.693359375
 export const LN2_LOW: f32 = -2.12194440e-4
 
