@@ -122,15 +122,16 @@ export const nameErrors = {
     text: (a: { statement: string; where: string }) => ({
       message: `\`${a.statement}\` does not belong in ${a.where}`,
       label: 'not allowed here',
-      help: {
-        param: 'Declare parameters in a `layer` or a `net`.',
-        state: 'Declare state in an `optimizer`.',
-        minimize: 'Move it into a `train` block.',
-        over: 'Move it into a `train` block.',
-        using: 'Move it into a `train` block.',
-        report: 'Move it into a `train` block.',
-        step: 'Put steps directly into a `train` block, not into each other.',
-      }[a.statement] ?? 'Move it to where it belongs.',
+      help:
+        {
+          param: 'Declare parameters in a `layer` or a `net`.',
+          state: 'Declare state in an `optimizer`.',
+          minimize: 'Move it into a `train` block.',
+          over: 'Move it into a `train` block.',
+          using: 'Move it into a `train` block.',
+          report: 'Move it into a `train` block.',
+          step: 'Put steps directly into a `train` block, not into each other.',
+        }[a.statement] ?? 'Move it to where it belongs.',
     }),
   },
   NET2018: {

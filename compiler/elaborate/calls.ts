@@ -1,0 +1,432 @@
+/**
+ * Calls of functions, layers and nets. Arguments are matched with the signature, dim variables bound, and the body is
+ * elaborated anew with concrete sizes. An argument that the body uses more than once, or by index, is stored first, so
+ * that no work is written twice.
+ */
+
+import { sameExtent } from '../ir/build.ts'
+import { size } from '../ir/traverse.ts'
+import type { Extent, Origin } from '../ir/types.ts'
+import type { Span } from '../support/span.ts'
+import type { Block, DimExpr, Expr, Param, Statement } from '../syntax/ast.ts'
+import {
+  type Callable,
+  type Context,
+  type Definition,
+  type Frame,
+  inner,
+  join,
+  limits,
+  numbered,
+} from './context.ts'
+import {
+  type Bound,
+  defineDims,
+  evalDim,
+  matchShape,
+  type TensorType,
+  textOf,
+  toExtent,
+} from './dims.ts'
+import { converted } from './elementwise.ts'
+import { applyRule } from './rules.ts'
+import { Scope } from './scope.ts'
+import { freeVariables, store } from './store.ts'
+import {
+  asTensor,
+  describe,
+  errorValue,
+  isTrivial,
+  number,
+  renamed,
+  scalar,
+  showShape,
+  type TensorValue,
+  type Value,
+} from './values.ts'
+
+export function applyDefinition(
+  def: Definition,
+  args: ReadonlyMap<string, Value>,
+  site: Span,
+  ctx: Context,
+): Value {
+  const { world } = ctx
+  const item = def.item
+  if (item.kind === 'optimizer' || world.stopped) return errorValue
+  const callee = item.name.text
+  for (let at: Frame | undefined = ctx.frame; at !== undefined; at = at.parent) {
+    if (at.item === item) {
+      world.report('NET2010', site, { name: callee, kind: item.kind }, ctx)
+      return errorValue
+    }
+  }
+  if (ctx.frame.depth >= limits.callDepth) {
+    world.stop('NET5005', site, { limit: limits.callDepth }, ctx)
+    return errorValue
+  }
+  if (++world.calls > limits.calls) {
+    world.stop('NET5004', site, { limit: limits.calls }, ctx)
+    return errorValue
+  }
+  if (item.kind === 'layer' && ctx.frame.owner === undefined) {
+    world.report('NET2011', site, { name: callee }, ctx)
+    return errorValue
+  }
+  const values = [...args.values()]
+  if (values.some((v) => v.kind === 'error')) {
+    if (item.kind === 'net') ctx.entry.nets.add(callee)
+    return errorValue
+  }
+  const perElement = values.some((v) => v.kind === 'tensor' && freeVariables(v).length > 0)
+  const rule = world.rules.get(callee)
+  if (rule !== undefined && ctx.entry.training && !insideRule(ctx.frame, callee) && !def.std) {
+    return applyRule(rule, item, def, args, site, ctx)
+  }
+  return elaborateCall(def, item, args, site, perElement, ctx)
+}
+
+const insideRule = (frame: Frame | undefined, name: string): boolean =>
+  frame !== undefined &&
+  ((frame.item?.kind === 'rule' && frame.callee === name) || insideRule(frame.parent, name))
+
+function elaborateCall(
+  def: Definition,
+  item: Callable,
+  args: ReadonlyMap<string, Value>,
+  site: Span,
+  perElement: boolean,
+  ctx: Context,
+): Value {
+  const { world } = ctx
+  const callee = item.name.text
+  const frame = newFrame(def, item, site, perElement, ctx)
+  const globals = def.std ? world.stdGlobals : world.globals
+  const origin: Origin =
+    def.std && !ctx.frame.std ? { span: site, note: `in ${callee}` } : ctx.origin
+  const outer: Context = {
+    ...inner(ctx),
+    scope: globals,
+    frame,
+    origin,
+    restIndices: perElement ? ctx.restIndices : undefined,
+    whole: false,
+    bases: undefined,
+  }
+  const bound: Bound = { variables: new Map(), rest: undefined }
+  const scope = new Scope(globals)
+  if (!bindDims(item, args, bound, site, ctx, outer)) return errorValue
+  frame.rest = bound.rest
+  defineDims(bound, scope, true)
+  const within: Context = { ...outer, scope }
+  const given = bindParams(item, args, bound, frame, within, ctx)
+  if (given === undefined) return errorValue
+  const result = item.result?.kind === 'tensor' ? item.result : undefined
+  const declared = result === undefined ? undefined : declaredShape(result, within)
+  const value = world.evaluator.block(
+    item.body,
+    {
+      ...within,
+      want: ctx.want ?? (perElement ? undefined : frame.path),
+    },
+    { result: declared, resultNames: result === undefined ? undefined : textOf(result) },
+  )
+  return finishResult(value, item, result, declared, bound, within, ctx)
+}
+
+function newFrame(
+  def: Definition,
+  item: Callable,
+  site: Span,
+  perElement: boolean,
+  ctx: Context,
+): Frame {
+  const callee = item.name.text
+  const parent = ctx.frame
+  const base = {
+    callee,
+    item,
+    std: def.std,
+    span: site,
+    parent,
+    depth: parent.depth + 1,
+    rest: undefined,
+    counters: new Map<string, number>(),
+    scalar: perElement,
+  }
+  if (item.kind === 'net') {
+    const uses = (ctx.entry.netUses.get(callee) ?? 0) + 1
+    ctx.entry.netUses.set(callee, uses)
+    ctx.entry.nets.add(callee)
+    const path = uses === 1 ? callee : `${callee}_${uses}`
+    return { ...base, path, owner: callee, key: path }
+  }
+  let part = numbered(parent, callee)
+  if (item.kind === 'layer' && ctx.part !== undefined) {
+    // The binding names it; only unbound calls count.
+    parent.counters.set(callee, (parent.counters.get(callee) ?? 1) - 1)
+    const same = (parent.counters.get(`=${ctx.part}`) ?? 0) + 1
+    parent.counters.set(`=${ctx.part}`, same)
+    part = same === 1 ? ctx.part : `${ctx.part}_${same}`
+  }
+  const path = join(parent.path, part)
+  const owner = parent.owner === undefined ? undefined : join(parent.owner, part)
+  return { ...base, path, owner, key: `${parent.key}/${part}` }
+}
+
+/** Matches sizes and shapes with the signature; false after a report. */
+function bindDims(
+  item: Callable,
+  args: ReadonlyMap<string, Value>,
+  bound: Bound,
+  site: Span,
+  ctx: Context,
+  outer: Context,
+): boolean {
+  const { world } = ctx
+  let fine = true
+  for (const param of item.params) {
+    const value = args.get(param.name.text)
+    if (param.type?.kind !== 'dim' || value === undefined) continue
+    const extent = toExtent(value, param.name.text, site, ctx)
+    if (extent === undefined) fine = false
+    else bound.variables.set(param.name.text, extent)
+  }
+  for (const param of item.params) {
+    const value = args.get(param.name.text)
+    if (value === undefined || param.type === undefined) continue
+    if (param.type.kind === 'params' && value.kind !== 'params') {
+      wrong(param, describe(value), 'not the parameters of a net')
+    }
+    if (param.type.kind !== 'tensor') continue
+    const tensor = asTensor(value)
+    if (tensor === undefined) {
+      wrong(param, describe(value), 'not a tensor')
+      continue
+    }
+    const { dtype } = param.type
+    if (dtype !== tensor.dtype && !(dtype === 'f32' && tensor.dtype === 'i32')) {
+      wrong(param, describe(tensor), 'another element type')
+      continue
+    }
+    const mismatch = matchShape(param.type, tensor.shape, bound, outer)
+    if (mismatch !== undefined) wrong(param, describe(tensor), mismatch.why)
+  }
+  return fine
+
+  function wrong(param: Param, given: string, why: string): void {
+    fine = false
+    const wanted = param.type === undefined ? '' : withSizes(textOf(param.type), bound)
+    const args = { callee: item.name.text, param: param.name.text, wanted, given, why }
+    world.report('NET3002', site, args, ctx)
+  }
+}
+
+/** `[.., I]` becomes `[.., I=784]` where I is known. */
+const withSizes = (text: string, bound: Bound): string =>
+  text.replace(/[A-Za-z_]\w*/g, (name) => {
+    const extent = bound.variables.get(name)
+    if (extent === undefined) return name
+    return extent.bound === undefined ? `${name}=${extent.size}` : extent.bound
+  })
+
+/** Puts the arguments and defaults into the scope of the body; undefined after a report. */
+function bindParams(
+  item: Callable,
+  args: ReadonlyMap<string, Value>,
+  bound: Bound,
+  frame: Frame,
+  within: Context,
+  ctx: Context,
+): true | undefined {
+  const { scope } = within
+  const uses = usesOf(item)
+  let fine = true
+  for (const param of item.params) {
+    const name = param.name.text
+    if (param.type?.kind === 'dim' && bound.variables.has(name)) continue
+    let value = args.get(name)
+    if (value === undefined) {
+      const whole = param.type?.kind === 'dim'
+      value = ctx.world.evaluator.expr(param.initial!, { ...within, whole })
+      if (value.kind === 'error') fine = false
+      if (whole) {
+        const extent = toExtent(value, name, param.span, ctx)
+        if (extent !== undefined && extent.bound === undefined)
+          value = number(extent.size, true, name)
+      }
+    }
+    if (param.type?.kind === 'tensor') {
+      const tensor = asTensor(value)
+      if (tensor === undefined) continue
+      const typed = converted(tensor, param.type.dtype)
+      value = renamed(typed, relabel(param.type, tensor.shape, bound))
+    }
+    if (value.kind === 'tensor') {
+      const use = uses.get(name) ?? { count: 0, indexed: false }
+      const large = size(value.body, limits.inline + 1) > limits.inline
+      const repeated = use.count > 1 || use.indexed
+      const inline =
+        value.shape.length === 0 || frame.scalar ? !large : isTrivial(value) && !use.indexed
+      if (
+        repeated ? !inline || (use.indexed && value.stored === undefined) : large && use.count > 0
+      ) {
+        const { shape, indices } = value
+        const hint = value.hint
+        value = store(
+          value,
+          hint ?? join(frame.path, name),
+          { ...within, want: undefined },
+          undefined,
+        )
+        value = { ...value, shape, indices: value.indices.length > 0 ? value.indices : indices }
+      }
+    }
+    scope.define(name, value, param.name.span)
+    const made = scope.find(name)
+    if (made !== undefined) made.used = true
+  }
+  return fine ? true : undefined
+}
+
+/** The shape of an argument under the names of the signature. */
+function relabel(type: TensorType, given: readonly Extent[], bound: Bound): readonly Extent[] {
+  const rest = bound.rest?.length ?? 0
+  const names: (string | undefined)[] = type.dims.flatMap((d: DimExpr) =>
+    d.kind === 'rest'
+      ? Array.from<undefined>({ length: rest })
+      : [d.kind === 'name' || d.kind === 'binary' ? textOf(d) : undefined],
+  )
+  return given.map((extent, k) =>
+    extent.bound === undefined && names[k] !== undefined ? { ...extent, name: names[k] } : extent,
+  )
+}
+
+/** The declared result as far as it is known; `..` spread out. */
+function declaredShape(type: TensorType, ctx: Context): (Extent | undefined)[] {
+  return type.dims.flatMap((d) => {
+    if (d.kind !== 'rest') return [evalDim(d, ctx)]
+    if (ctx.frame.rest !== undefined) return [...ctx.frame.rest]
+    ctx.world.report('NET3019', d.span, { place: 'in a result without `..` in a parameter' }, ctx)
+    return []
+  })
+}
+
+function finishResult(
+  value: Value,
+  item: Callable,
+  result: TensorType | undefined,
+  declared: readonly (Extent | undefined)[] | undefined,
+  bound: Bound,
+  within: Context,
+  ctx: Context,
+): Value {
+  if (result === undefined || declared === undefined || value.kind === 'error') return value
+  const tensor = asTensor(value)
+  const fits =
+    tensor !== undefined &&
+    tensor.shape.length === declared.length &&
+    tensor.shape.every((e, k) => declared[k] === undefined || sameExtent(e, declared[k]))
+  const at = lastSpan(item.body) ?? item.name.span
+  if (!fits || tensor === undefined) {
+    const wanted = showShape(declared.filter((e) => e !== undefined))
+    const of = `the result of \`${item.name.text}\``
+    ctx.world.report('NET3003', at, { wanted, given: describe(value), of }, within)
+    return errorValue
+  }
+  if (tensor.dtype !== result.dtype && !(result.dtype === 'f32' && tensor.dtype === 'i32')) {
+    const of = `the result of \`${item.name.text}\``
+    const wanted = textOf(result)
+    ctx.world.report('NET3003', at, { wanted, given: describe(value), of }, within)
+    return errorValue
+  }
+  const scope = new Scope(within.scope.parent)
+  defineDims(bound, scope, false)
+  const seen = { ...within, scope }
+  const shape = declaredShape(result, seen).map((e, k) => callerName(e ?? tensor.shape[k]!))
+  const typed = converted(tensor, result.dtype)
+  return typed.shape.length === 0 ? unnamedScalar(typed) : renamed(typed, shape)
+}
+
+const unnamedScalar = (value: TensorValue): Value =>
+  value.stored === undefined && value.hint === undefined && value.indices.length === 0
+    ? scalar(value.dtype, value.body)
+    : value
+
+/** A literal size needs no name: `256`, not `256=256`. */
+const callerName = (e: Extent): Extent => (e.name === `${e.size}` ? { ...e, name: undefined } : e)
+
+const lastSpan = (block: Block): Span | undefined => block.statements.at(-1)?.span
+
+interface Use {
+  readonly count: number
+  /** Read by index, or inside a reduction, so that an unstored value would be computed again and again. */
+  readonly indexed: boolean
+}
+
+const useCache = new WeakMap<object, Map<string, Use>>()
+
+/** How often, and how, the body of a definition uses each name. */
+export function usesOf(item: { readonly body: Block }): ReadonlyMap<string, Use> {
+  const known = useCache.get(item)
+  if (known !== undefined) return known
+  const uses = new Map<string, Use>()
+  const note = (name: string, by: number, indexed: boolean): void => {
+    const before = uses.get(name)
+    uses.set(name, {
+      count: (before?.count ?? 0) + by,
+      indexed: indexed || (before?.indexed ?? false),
+    })
+  }
+  const expr = (e: Expr, by: number): void => {
+    switch (e.kind) {
+      case 'name':
+        note(e.name, by, false)
+        return
+      case 'read':
+        if (e.base.kind === 'name') note(e.base.name, by, true)
+        else expr(e.base, by)
+        for (const p of e.at) if (p.kind === 'at') expr(p.value, by)
+        return
+      case 'call':
+        // `shape(x)` computes nothing.
+        if (e.callee.text === 'shape') return
+        for (const a of e.args) expr(a.value, by)
+        return
+      case 'reduce':
+        expr(e.body, e.indices.length > 0 ? by * 2 : by)
+        return
+      case 'unary':
+        expr(e.value, by)
+        return
+      case 'binary':
+      case 'pipe':
+        expr(e.left, by)
+        expr(e.right, by)
+        return
+      case 'tuple':
+        for (const p of e.parts) expr(p, by)
+        return
+      case 'if':
+        expr(e.test, by)
+        block(e.then, by)
+        block(e.otherwise, by)
+        return
+      default:
+    }
+  }
+  const statement = (s: Statement, by: number): void => {
+    if (s.kind === 'bind' || s.kind === 'value' || s.kind === 'equation') expr(s.value, by)
+    else if (s.kind === 'for') block(s.body, by * 2)
+    else if (s.kind === 'if') {
+      block(s.then, by)
+      if (s.otherwise !== undefined) block(s.otherwise, by)
+    }
+  }
+  const block = (b: Block, by: number): void => {
+    for (const s of b.statements) statement(s, by)
+  }
+  block(item.body, 1)
+  useCache.set(item, uses)
+  return uses
+}

@@ -1,0 +1,136 @@
+/** Persistent tensors: parameters of nets, optimizer state, and the equations of `init` that give their first values. */
+
+import { sameExtent } from '../ir/build.ts'
+import { freshName } from '../ir/traverse.ts'
+import type { Extent, Role, Tensor } from '../ir/types.ts'
+import type { Span } from '../support/span.ts'
+import type { Expr, Statement } from '../syntax/ast.ts'
+import { type Context, type Frame, inner, join, type World } from './context.ts'
+import { evalShape } from './dims.ts'
+import { converted } from './elementwise.ts'
+import { checkShape, store } from './store.ts'
+import {
+  asTensor,
+  describe,
+  errorValue,
+  indexNames,
+  lazy,
+  showShape,
+  storedTensor,
+  type TensorValue,
+} from './values.ts'
+
+/** `param W: [I, O] = …`: made at the first use of its net, found again at every other. */
+export function declareParam(
+  s: Extract<Statement, { readonly kind: 'param' }>,
+  ctx: Context,
+): void {
+  const { world, frame } = ctx
+  const name = s.name.text
+  const define = (value: TensorValue | typeof errorValue): void => {
+    if (ctx.scope.names.has(name)) world.report('NET2004', s.name.span, { name }, ctx)
+    ctx.scope.define(name, value, s.name.span)
+  }
+  const kind = frame.item?.kind
+  if ((kind !== 'layer' && kind !== 'net') || frame.owner === undefined) {
+    const where = kind === undefined ? 'this block' : `a ${kind}`
+    world.report('NET2017', s.span, { statement: 'param', where }, ctx)
+    return define(errorValue)
+  }
+  if (s.type.kind !== 'tensor' || s.type.dtype !== 'f32') {
+    const given = s.type.kind === 'tensor' ? 'another element type' : `a ${s.type.kind}`
+    world.report('NET3014', s.type.span, { wanted: 'a shape of floats', given }, ctx)
+    return define(errorValue)
+  }
+  const shape = evalShape(s.type.dims, ctx)
+  if (shape === undefined) return define(errorValue)
+  const inner = shape.find((e) => e.bound !== undefined)
+  if (inner?.bound !== undefined) {
+    world.report('NET3017', s.type.span, { dim: inner.bound }, ctx)
+    return define(errorValue)
+  }
+  const path = join(frame.owner, name)
+  const known = world.cells.get(path)
+  if (known !== undefined) {
+    const same =
+      known.tensor.shape.length === shape.length &&
+      shape.every((e, k) => sameExtent(e, known.tensor.shape[k]!))
+    if (!same) {
+      const args = { name: path, first: showShape(known.tensor.shape), second: showShape(shape) }
+      world.report('NET3023', s.span, args, ctx)
+      return define(errorValue)
+    }
+    return define({ ...known.value, shape })
+  }
+  if (!checkShape(shape, path, ctx, s.span)) return define(errorValue)
+  const net = frame.owner.split('.')[0] ?? frame.owner
+  const value = addCell(world, path, 'param', shape, s.span, net)
+  const members = world.netParams.get(net)
+  if (members === undefined) world.netParams.set(net, [value])
+  else members.push(value)
+  initialise(value, s.initial, s.span, ctx)
+  define(value)
+}
+
+/** Creates a persistent tensor. */
+export function addCell(
+  world: World,
+  name: string,
+  role: Role,
+  shape: readonly Extent[],
+  span: Span | undefined,
+  net?: string,
+  initial?: number,
+): TensorValue {
+  const dtype = role === 'step' || role === 'seed' ? 'i32' : 'f32'
+  const tensor: Tensor = { name, dtype, shape, role, span, initial, range: undefined }
+  const value = storedTensor(name, dtype, shape, indexNames(shape))
+  world.cells.set(name, { tensor, value, net })
+  return value
+}
+
+export const freshCell = (world: World, wish: string): string =>
+  world.cells.has(wish) ? freshName(`${wish}_2`, world.cells) : wish
+
+/** Adds to `init` what fills the cell: an initializer of its shape, or one number for every element. */
+export function initialise(cell: TensorValue, e: Expr, span: Span, ctx: Context): void {
+  const { world } = ctx
+  const name = cell.stored ?? ''
+  const entry = world.init
+  if (entry === undefined) return
+  const frame: Frame = {
+    ...ctx.frame,
+    path: name,
+    key: name,
+    owner: undefined,
+    scalar: false,
+    counters: new Map(),
+  }
+  const value = world.evaluator.expr(e, {
+    ...inner(ctx),
+    entry,
+    frame,
+    restIndices: undefined,
+    filling: cell.shape,
+  })
+  const tensor = asTensor(value)
+  if (value.kind === 'error') return
+  const fits =
+    tensor !== undefined &&
+    (tensor.shape.length === 0 ||
+      (tensor.shape.length === cell.shape.length &&
+        tensor.shape.every((x, k) => sameExtent(x, cell.shape[k]!))))
+  if (!fits || tensor === undefined || tensor.dtype === 'bool') {
+    const wanted = showShape(cell.shape)
+    const of = `\`${name}\``
+    world.report('NET3003', e.span, { wanted, given: describe(value), of }, ctx)
+    return
+  }
+  const floats = converted(tensor, 'f32')
+  const filled = lazy('f32', cell.shape, floats.body, cell.indices)
+  const origin = { span, note: '' }
+  const made = store(filled, `${name}_0`, { ...ctx, entry, frame, origin, want: undefined }, span)
+  if (made.stored !== undefined) {
+    entry.stage.updates.push({ target: name, value: made.stored })
+  }
+}

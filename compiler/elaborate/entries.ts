@@ -1,0 +1,161 @@
+/** Entries of the program: the inputs of train and predict blocks, predictions and their outputs, and total size. */
+
+import { sameExtent } from '../ir/build.ts'
+import type { Span } from '../support/span.ts'
+import type { Expr, Param, Predict, Train } from '../syntax/ast.ts'
+import { type Context, childScope, limits, type World } from './context.ts'
+import { evalShape, textOf } from './dims.ts'
+import type { EntryBuilder } from './entry.ts'
+import { checkShape, store } from './store.ts'
+import { elaborateTrain, outputName } from './train.ts'
+import {
+  asTensor,
+  describe,
+  errorValue,
+  indexNames,
+  lazy,
+  showShape,
+  storedTensor,
+  type TensorValue,
+} from './values.ts'
+
+export function elaborateTrainEntries(train: Train, ctx: Context): void {
+  const within = declareInputs(train.params, 'train', train.name.text, ctx)
+  elaborateTrain(train, within)
+  warnUnused(train.params, 'train', train.name.text, within)
+}
+
+/** Inputs are tensors with declared dims; `label: int[batch]`. */
+function declareInputs(
+  params: readonly Param[],
+  kind: string,
+  owner: string,
+  ctx: Context,
+): Context {
+  const { world, entry } = ctx
+  const within = childScope(ctx)
+  for (const param of params) {
+    const name = param.name.text
+    if (within.scope.names.has(name)) {
+      world.report('NET2003', param.name.span, { name })
+      continue
+    }
+    const span = param.type?.span ?? param.span
+    if (param.type?.kind !== 'tensor') {
+      const given = param.type === undefined ? 'nothing is said' : `a ${param.type.kind}`
+      world.report('NET3014', span, {
+        wanted: `a shape for the input of ${kind} \`${owner}\``,
+        given,
+      })
+      within.scope.define(name, errorValue, param.name.span)
+      continue
+    }
+    const { dims, dtype } = param.type
+    const unknown = dims.find(
+      (d): d is Extract<Expr, { readonly kind: 'name' }> =>
+        d.kind === 'name' && world.globals.find(d.name) === undefined,
+    )
+    if (unknown !== undefined) {
+      world.report('NET3015', unknown.span, { name: unknown.name })
+      within.scope.define(name, errorValue, param.name.span)
+      continue
+    }
+    const shape = evalShape(dims, ctx)
+    if (shape === undefined || !checkShape(shape, name, ctx, span)) {
+      within.scope.define(name, errorValue, param.name.span)
+      continue
+    }
+    const stored = entry.freshName(name)
+    entry.addTensor({
+      name: stored,
+      dtype,
+      shape,
+      role: 'input',
+      span: param.span,
+      initial: undefined,
+      range: undefined,
+    })
+    entry.inputs.push(stored)
+    within.scope.define(
+      name,
+      storedTensor(stored, dtype, shape, indexNames(shape)),
+      param.name.span,
+    )
+  }
+  return within
+}
+
+function warnUnused(params: readonly Param[], kind: string, owner: string, ctx: Context): void {
+  if (ctx.world.diagnostics.hasErrors) return
+  for (const { name } of params) {
+    const binding = ctx.scope.names.get(name.text)
+    if (binding !== undefined && !binding.used) {
+      ctx.world.report('NET2020', name.span, { name: name.text, kind, owner })
+    }
+  }
+}
+
+/** The value of the block is the output; a tuple gives several. */
+export function elaboratePredict(predict: Predict, ctx: Context): void {
+  const { world, entry } = ctx
+  const within = declareInputs(predict.params, 'predict', predict.name.text, ctx)
+  const value = world.evaluator.block(predict.body, within)
+  const last = predict.body.statements.at(-1)
+  const name = last?.kind === 'bind' || last?.kind === 'equation' ? nameOfTarget(last) : undefined
+  const expr = last?.kind === 'value' ? last.value : undefined
+  const values = value.kind === 'tuple' ? value.parts : [value]
+  values.forEach((part, k) => {
+    const source = value.kind === 'tuple' && expr?.kind === 'tuple' ? expr.parts[k] : expr
+    const wish = name ?? (source?.kind === 'name' ? source.name : 'out')
+    const tensor = asTensor(part)
+    if (part.kind === 'error') return
+    const span = source?.span ?? last?.span ?? predict.span
+    if (tensor === undefined) {
+      world.report('NET3014', span, { wanted: 'a tensor', given: describe(part) }, within)
+      return
+    }
+    const stored = ownTensor(tensor, wish, span, within)
+    if (stored.stored === undefined) return
+    entry.outputs.push({ name: outputName(wish, entry.outputs), tensor: stored.stored })
+    checkResult(predict, stored, span, within)
+  })
+  warnUnused(predict.params, 'predict', predict.name.text, within)
+}
+
+const nameOfTarget = (s: { readonly kind: string }): string | undefined =>
+  'targets' in s
+    ? (s as { targets: readonly { name: { text: string } }[] }).targets[0]?.name.text
+    : (s as unknown as { target: { name: { text: string } } }).target.name.text
+
+/** An output is a temporary of its own: inputs and parameters are copied. */
+function ownTensor(value: TensorValue, name: string, span: Span, ctx: Context): TensorValue {
+  const at = { ...ctx, origin: { span, note: '' } }
+  if (value.stored === undefined) return store({ ...value, hint: undefined }, name, at, span)
+  if (ctx.entry.tensors.get(value.stored)?.role === 'temp') return value
+  return store(lazy(value.dtype, value.shape, value.body, value.indices), name, at, span)
+}
+
+function checkResult(predict: Predict, value: TensorValue, span: Span, ctx: Context): void {
+  if (predict.result?.kind !== 'tensor') return
+  const shape = evalShape(predict.result.dims, ctx)
+  if (shape === undefined) return
+  const fits =
+    shape.length === value.shape.length && shape.every((e, k) => sameExtent(e, value.shape[k]!))
+  if (fits && predict.result.dtype === value.dtype) return
+  const wanted = predict.result.dtype === 'f32' ? showShape(shape) : textOf(predict.result)
+  const of = `the result of \`${predict.name.text}\``
+  ctx.world.report('NET3003', span, { wanted, given: describe(value), of }, ctx)
+}
+
+/** Refuses a program whose persistent tensors and largest entry cannot fit into a WebAssembly memory. */
+export function totalBytes(entries: readonly EntryBuilder[], world: World, span: Span): void {
+  const bytes = (shape: readonly { readonly size: number }[]): number =>
+    shape.reduce((n, e) => n * e.size, 4)
+  const cells = [...world.cells.values()].reduce((n, c) => n + bytes(c.tensor.shape), 0)
+  const inputs = entries.map((e) =>
+    [...e.tensors.values()]
+      .filter((t) => t.role === 'input')
+      .reduce((n, t) => n + bytes(t.shape), 0),
+  )
+  if (cells + Math.max(0, ...inputs) > limits.total) world.stop('NET5010', span, {})
+}

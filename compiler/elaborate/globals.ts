@@ -1,0 +1,126 @@
+/** Dims and consts: compile-time numbers, evaluated on demand so that their order does not matter. */
+
+import type { BoundedDim } from '../ir/types.ts'
+import type { Span } from '../support/span.ts'
+import type { Const, Dim, Expr } from '../syntax/ast.ts'
+import type { Context, World } from './context.ts'
+import { Scope, suggest } from './scope.ts'
+import { describe, errorValue, number, type Value } from './values.ts'
+
+/** Fills the global scopes; gives the bounded dims in source order. */
+export function defineGlobals(
+  dims: readonly Dim[],
+  consts: readonly Const[],
+  stdConsts: readonly Const[],
+  overrides: Readonly<Record<string, number>>,
+  fileSpan: Span,
+  base: Context,
+): BoundedDim[] {
+  const { world } = base
+  for (const item of stdConsts) {
+    world.stdGlobals.define(item.name.text, evaluateIn(item.value, world.stdGlobals, base))
+  }
+  checkOverrides(dims, overrides, fileSpan, world)
+  for (const [name, binding] of world.stdGlobals.names) world.globals.names.set(name, binding)
+  const items = new Map<string, Dim | Const>([...dims, ...consts].map((i) => [i.name.text, i]))
+  const active = new Set<string>()
+  const resolve = (item: Dim | Const): void => {
+    const name = item.name.text
+    const known = world.globals.names.get(name)
+    if (known?.span === item.name.span) return
+    if (active.has(name)) {
+      world.report('NET2015', item.name.span, { name })
+      world.globals.define(name, errorValue, item.name.span)
+      return
+    }
+    active.add(name)
+    for (const needed of namesIn(item.value)) {
+      const other = items.get(needed)
+      if (other !== undefined) resolve(other)
+    }
+    active.delete(name)
+    if (world.globals.names.get(name)?.span === item.name.span) return
+    const value = valueOf(item, overrides, base)
+    world.globals.define(name, value, item.name.span)
+  }
+  for (const item of items.values()) resolve(item)
+  return dims.flatMap((d) => {
+    const value = world.globals.find(d.name.text)?.value
+    return value?.kind === 'dim' ? [{ name: d.name.text, max: value.extent.size }] : []
+  })
+}
+
+const evaluateIn = (e: Expr, scope: Scope, base: Context, whole = false): Value =>
+  base.world.evaluator.expr(e, { ...base, scope: new Scope(scope), whole })
+
+function valueOf(
+  item: Dim | Const,
+  overrides: Readonly<Record<string, number>>,
+  base: Context,
+): Value {
+  const { world } = base
+  const name = item.name.text
+  let value = evaluateIn(item.value, world.globals, base, item.kind === 'dim')
+  if (value.kind === 'error') return value
+  if (item.kind === 'const') {
+    if (value.kind === 'bool' || value.kind === 'string') return value
+    if (value.kind === 'number' && Number.isFinite(value.value)) {
+      return number(value.value, value.isInt)
+    }
+  } else {
+    const given = overrides[name]
+    if (given !== undefined && validSize(given)) value = number(given, true)
+    if (value.kind === 'number') {
+      if (!validSize(value.value)) {
+        const text = `${value.value}`
+        world.report('NET3016', item.value.span, { name: `the dim \`${name}\``, value: text })
+        return errorValue
+      }
+      const extent = { size: value.value, bound: name, name }
+      return item.bounded ? { kind: 'dim', extent } : number(value.value, true, name)
+    }
+  }
+  world.report('NET2016', item.value.span, { name, kind: item.kind }, undefined, {
+    label: `this is ${describe(value)}`,
+  })
+  return errorValue
+}
+
+const validSize = (x: number): boolean => Number.isInteger(x) && x >= 1 && x < 2 ** 31
+
+function checkOverrides(
+  dims: readonly Dim[],
+  overrides: Readonly<Record<string, number>>,
+  fileSpan: Span,
+  world: World,
+): void {
+  for (const [name, value] of Object.entries(overrides)) {
+    const dim = dims.find((d) => d.name.text === name)
+    if (dim === undefined) {
+      const suggestion = suggest(
+        name,
+        dims.map((d) => d.name.text),
+      )
+      world.report('NET5007', fileSpan, { name, suggestion })
+    } else if (!validSize(value)) {
+      world.report('NET5008', dim.span, { name, value: `${value}` })
+    }
+  }
+}
+
+function namesIn(e: Expr): string[] {
+  switch (e.kind) {
+    case 'name':
+      return [e.name]
+    case 'unary':
+      return namesIn(e.value)
+    case 'binary':
+      return [...namesIn(e.left), ...namesIn(e.right)]
+    case 'call':
+      return e.args.flatMap((a) => namesIn(a.value))
+    case 'if':
+      return namesIn(e.test)
+    default:
+      return []
+  }
+}

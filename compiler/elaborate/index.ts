@@ -1,0 +1,177 @@
+/**
+ * Elaboration: from the syntax tree to a program of tensor equations. Names are resolved, shapes checked, and every
+ * layer, net and function instantiated with concrete sizes. Never throws on user input: what is wrong goes into the
+ * diagnostics, several errors a run, and then there is no program.
+ *
+ * The work is done twice: the first round finds the parameters that each net has, so that in the second `l2(net)` and
+ * the default of `over` know them wherever they stand in the text.
+ */
+
+import type { Program } from '../ir/types.ts'
+import { Diagnostics } from '../support/diagnostic.ts'
+import type { Source, Span } from '../support/span.ts'
+import type { File, Param } from '../syntax/ast.ts'
+import { evaluateBlock } from './blocks.ts'
+import { applyDefinition } from './calls.ts'
+import { addCell } from './cells.ts'
+import { checkDefinitions } from './check.ts'
+import { type Context, type Frame, World } from './context.ts'
+import { dataSources } from './data.ts'
+import { elaboratePredict, elaborateTrainEntries, totalBytes } from './entries.ts'
+import { EntryBuilder } from './entry.ts'
+import { evaluate } from './expressions.ts'
+import { defineGlobals } from './globals.ts'
+import { loadProgram, loadStd, type Resolve } from './modules.ts'
+import { checkRule } from './rules.ts'
+import { suggest } from './scope.ts'
+import type { TensorValue } from './values.ts'
+
+export interface ElaborateOptions {
+  /** `--dim width=128` */
+  readonly dims: Readonly<Record<string, number>>
+  /** The text of an imported file; undefined when there is none. */
+  readonly resolve: Resolve
+}
+
+export function elaborate(
+  main: File,
+  options: ElaborateOptions,
+  diagnostics: Diagnostics,
+): Program | undefined {
+  const first = new Diagnostics()
+  const found = round(main, options, first, new Map())
+  if (found === undefined || first.hasErrors) {
+    for (const d of first.all) diagnostics.add(d)
+    return undefined
+  }
+  const second = new Diagnostics()
+  const made = round(main, options, second, found.params)
+  for (const d of second.all) diagnostics.add(d)
+  return second.hasErrors ? undefined : made?.program
+}
+
+interface Round {
+  readonly program: Program
+  readonly params: ReadonlyMap<string, readonly TensorValue[]>
+}
+
+const evaluator = { expr: evaluate, block: evaluateBlock, apply: applyDefinition }
+
+function round(
+  main: File,
+  options: ElaborateOptions,
+  diagnostics: Diagnostics,
+  known: ReadonlyMap<string, readonly TensorValue[]>,
+): Round | undefined {
+  const world = new World(diagnostics, evaluator, known)
+  const start: Span = { source: main.source, start: 0, end: 0 }
+  addCell(world, 'seed', 'seed', [], undefined)
+  addCell(world, 'step', 'step', [], undefined)
+  const init = new EntryBuilder('init', 'init', 'init', world.cells)
+  world.init = init
+  const context = (entry: EntryBuilder, params: readonly Param[], item: string): Context =>
+    topContext(world, entry, params, item)
+  try {
+    const std = loadStd(world)
+    const items = loadProgram(main, options.resolve, world)
+    const base = context(init, [], '')
+    const dims = defineGlobals(items.dims, items.consts, std.consts, options.dims, start, base)
+    loadRules(items.rules, world, base)
+    const entries: EntryBuilder[] = [init]
+    const blocks = [...items.trains, ...items.predicts].sort(bySource(main.source))
+    for (const block of blocks) {
+      if (block.kind === 'train') {
+        for (const kind of ['train', 'eval'] as const) {
+          const name = kind === 'train' ? block.name.text : `${block.name.text}_eval`
+          const entry = new EntryBuilder(name, kind, block.name.text, world.cells)
+          entries.push(entry)
+          elaborateTrainEntries(block, context(entry, block.params, block.name.text))
+        }
+      } else {
+        const entry = new EntryBuilder(block.name.text, 'predict', block.name.text, world.cells)
+        entries.push(entry)
+        elaboratePredict(block, context(entry, block.params, block.name.text))
+      }
+    }
+    const data = dataSources(items.data, base)
+    checkDefinitions(items, world, base)
+    totalBytes(entries, world, start)
+    const program: Program = {
+      file: main.source.file,
+      dims,
+      tensors: [...world.cells.values()].map((c) => c.tensor),
+      entries: entries.map((e) => e.finish()),
+      data,
+    }
+    return { program, params: world.netParams }
+  } catch (error) {
+    // The nesting of user input is bounded, but the depth of what it expands to is not known beforehand.
+    if (!(error instanceof RangeError)) throw error
+    world.stop('NET5005', start, { limit: 1000 })
+    return undefined
+  }
+}
+
+const bySource =
+  (main: Source) =>
+  (a: { readonly span: Span }, b: { readonly span: Span }): number =>
+    Number(a.span.source === main) - Number(b.span.source === main) ||
+    (a.span.source === b.span.source ? a.span.start - b.span.start : 0)
+
+function topContext(
+  world: World,
+  entry: EntryBuilder,
+  _params: readonly Param[],
+  callee: string,
+): Context {
+  const frame: Frame = {
+    callee,
+    item: undefined,
+    std: false,
+    span: undefined,
+    parent: undefined,
+    depth: 0,
+    path: '',
+    owner: undefined,
+    key: '',
+    scalar: false,
+    rest: undefined,
+    counters: new Map(),
+  }
+  return {
+    world,
+    entry,
+    scope: world.globals,
+    frame,
+    origin: { span: undefined, note: '' },
+    restIndices: undefined,
+    want: undefined,
+    part: undefined,
+    whole: false,
+    filling: undefined,
+    bases: undefined,
+  }
+}
+
+function loadRules(
+  rules: readonly import('../syntax/ast.ts').Rule[],
+  world: World,
+  base: Context,
+): void {
+  const seen = new Set<string>()
+  for (const rule of rules) {
+    const name = rule.name.text
+    const def = world.definitions.get(name)
+    if (def?.item.kind !== 'fn') {
+      const known = [...world.definitions].filter(([, d]) => d.item.kind === 'fn').map(([n]) => n)
+      world.report('NET2023', rule.name.span, { name, suggestion: suggest(name, known) })
+      continue
+    }
+    if (seen.has(`${rule.mode} ${name}`)) {
+      world.report('NET4013', rule.name.span, { name })
+      continue
+    }
+    seen.add(`${rule.mode} ${name}`)
+    if (checkRule(rule, def.item, base) && rule.mode === 'vjp') world.rules.set(name, rule)
+  }
+}

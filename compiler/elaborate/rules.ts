@@ -1,0 +1,193 @@
+/**
+ * `rule f(x) vjp(dy) = …`: a call of `f` in training keeps its arguments and its result as tensors, and carries the
+ * equations of its cotangents with it, so that differentiation uses them instead of looking inside.
+ */
+
+import { sameExtent } from '../ir/build.ts'
+import type { Tensor } from '../ir/types.ts'
+import type { Span } from '../support/span.ts'
+import type { Rule } from '../syntax/ast.ts'
+import {
+  type Callable,
+  type Context,
+  type Definition,
+  type Frame,
+  inner,
+  join,
+  numbered,
+} from './context.ts'
+import { converted } from './elementwise.ts'
+import { Scope } from './scope.ts'
+import { freeVariables, store } from './store.ts'
+import {
+  asTensor,
+  describe,
+  errorValue,
+  lazy,
+  placeholders,
+  scalar,
+  shift,
+  showShape,
+  storedTensor,
+  type TensorValue,
+  type Value,
+} from './values.ts'
+
+/** Checks a rule against its function; false after a report. */
+export function checkRule(rule: Rule, fn: Callable, ctx: Context): boolean {
+  const name = rule.name.text
+  if (rule.params.length !== fn.params.length) {
+    const args = { name, wanted: fn.params.length, given: rule.params.length }
+    ctx.world.report('NET4010', rule.span, args, ctx)
+    return false
+  }
+  if (rule.mode === 'vjp' && rule.seeds.length !== 1) {
+    ctx.world.report('NET4014', rule.span, { name, given: rule.seeds.length }, ctx)
+    return false
+  }
+  return true
+}
+
+export function applyRule(
+  rule: Rule,
+  fn: Callable,
+  def: Definition,
+  args: ReadonlyMap<string, Value>,
+  site: Span,
+  ctx: Context,
+): Value {
+  const { world, entry } = ctx
+  const name = rule.name.text
+  if (!checkRule(rule, fn, ctx)) return errorValue
+  const part = numbered(ctx.frame, name)
+  const path = join(ctx.frame.path, part)
+  const free = [
+    ...new Set([...args.values()].flatMap((v) => (v.kind === 'tensor' ? freeVariables(v) : []))),
+  ]
+  const extents = free.map((id) => world.extents.get(id)!)
+  const plain = { ...inner(ctx), origin: { span: site, note: `in ${name}` } }
+  // Arguments and result become tensors over the variables of the equation around, so that they can be kept.
+  const widen = (value: TensorValue): TensorValue => {
+    if (free.length === 0) return value
+    const at = placeholders(extents.length + value.shape.length)
+    const by = new Map(free.map((id, k) => [id, at[k]!]))
+    const shifted = shift(value, extents.length, by)
+    return lazy(value.dtype, [...extents, ...value.shape], shifted)
+  }
+  const kept = new Map<string, Value>()
+  const names: (string | undefined)[] = []
+  for (const param of fn.params) {
+    const given = args.get(param.name.text) ?? world.evaluator.expr(param.initial!, plain)
+    if (given.kind !== 'tensor') {
+      kept.set(param.name.text, given)
+      names.push(undefined)
+      continue
+    }
+    const typed = param.type?.kind === 'tensor' ? converted(given, param.type.dtype) : given
+    const made = store(widen(typed), join(path, param.name.text), plain)
+    kept.set(param.name.text, made)
+    names.push(made.stored)
+  }
+  const frame: Frame = {
+    callee: name,
+    item: rule,
+    std: def.std,
+    span: site,
+    parent: ctx.frame,
+    depth: ctx.frame.depth + 1,
+    path,
+    owner: undefined,
+    key: `${ctx.frame.key}/${part}`,
+    scalar: false,
+    rest: undefined,
+    counters: new Map(),
+  }
+  const within: Context = {
+    ...plain,
+    frame,
+    scope: new Scope(def.std ? world.stdGlobals : world.globals),
+    restIndices: undefined,
+    bases: undefined,
+    whole: false,
+  }
+  const forward = world.evaluator.apply(def, kept, site, { ...within, want: path })
+  const result = asTensor(forward)
+  if (result === undefined) return errorValue
+  const y = store(result, path, plain)
+  if (y.stored === undefined || names.every((n) => n === undefined)) return forward
+  const cotangent: Tensor = {
+    name: entry.freshName(join(path, `d_${name}`)),
+    dtype: 'f32',
+    shape: y.shape,
+    role: 'temp',
+    span: rule.span,
+    initial: undefined,
+    range: undefined,
+  }
+  const apart = entry.apart(() => cotangentsOf(rule, fn, kept, cotangent, within))
+  if (apart.result !== undefined) {
+    entry.stage.rules.push({
+      fn: name,
+      result: y.stored,
+      args: names.filter((n) => n !== undefined),
+      cotangent,
+      tensors: apart.tensors,
+      equations: apart.equations,
+      cotangents: names.flatMap((n, k) => (n === undefined ? [] : [apart.result?.[k]])),
+    })
+  }
+  if (free.length === 0) return y
+  const at = free.map((id) => ({ kind: 'index', name: id }) as const)
+  return y.shape.length === free.length
+    ? scalar(y.dtype, { kind: 'read', tensor: y.stored, type: y.dtype, at, guarded: false })
+    : errorValue
+}
+
+/** The names of the cotangent tensors, one per parameter. */
+function cotangentsOf(
+  rule: Rule,
+  fn: Callable,
+  kept: ReadonlyMap<string, Value>,
+  cotangent: Tensor,
+  ctx: Context,
+): (string | undefined)[] | undefined {
+  const { world } = ctx
+  const name = rule.name.text
+  rule.params.forEach((param, k) => {
+    ctx.scope.define(param.name.text, kept.get(fn.params[k]!.name.text) ?? errorValue)
+  })
+  ctx.entry.addTensor(cotangent)
+  const seed = storedTensor(cotangent.name, 'f32', cotangent.shape)
+  ctx.scope.define(rule.seeds[0]!.text, seed)
+  const value = world.evaluator.block(rule.body, ctx)
+  if (value.kind === 'error') return undefined
+  const parts = value.kind === 'tuple' ? value.parts : [value]
+  if (parts.length !== fn.params.length) {
+    const args = { name, wanted: fn.params.length, given: parts.length }
+    world.report('NET4011', rule.span, args, ctx)
+    return undefined
+  }
+  return parts.map((part, k) => {
+    const param = fn.params[k]!
+    const of = kept.get(param.name.text)
+    if (of?.kind !== 'tensor' || of.dtype !== 'f32' || part.kind === 'number') return undefined
+    const tensor = asTensor(part)
+    const fits =
+      tensor !== undefined &&
+      (tensor.shape.length === 0 ||
+        (tensor.shape.length === of.shape.length &&
+          tensor.shape.every((e, i) => sameExtent(e, of.shape[i]!))))
+    if (!fits || tensor === undefined) {
+      const args = {
+        name,
+        param: param.name.text,
+        wanted: showShape(of.shape),
+        given: describe(part),
+      }
+      world.report('NET4012', rule.span, args, ctx)
+      return undefined
+    }
+    const wide = lazy('f32', of.shape, converted(tensor, 'f32').body, of.indices)
+    return store(wide, join(ctx.frame.path, `d_${param.name.text}`), ctx, rule.span).stored
+  })
+}
