@@ -29,10 +29,13 @@ function disorder(e: Scalar): number {
   if (e.kind === 'const') return 1
   if (isNeg(e)) return 1 + disorder(e.value)
   if (e.kind !== 'binary' || (e.op !== 'mul' && e.op !== 'div')) return 0
-  // A constant on the right of a product is out of order.
-  const late = e.op === 'mul' && e.right.kind === 'const' ? 1 : 0
+  // A constant in the right of a product is out of order.
+  const late = e.op === 'mul' && startsWithConst(e.right) ? 1 : 0
   return (e.op === 'div' ? 1 : 0) + late + disorder(e.left) + disorder(e.right)
 }
+
+const startsWithConst = (e: Scalar): boolean =>
+  e.kind === 'const' || (e.kind === 'binary' && e.op === 'mul' && startsWithConst(e.left))
 
 /** The branch of `where(c, a, 0)` or `where(c, 0, a)` that is not 0, and the same node around another value. */
 export function masked(

@@ -1,0 +1,27 @@
+/** Gradients of random smooth programs against central differences, raw and after all passes. */
+import { test } from 'vitest'
+import { differentiate } from '../../compiler/differentiate/index.ts'
+import type { Program } from '../../compiler/ir/types.ts'
+import { verify } from '../../compiler/ir/verify.ts'
+import { inline } from '../../compiler/passes/inline.ts'
+import { simplify } from '../../compiler/passes/simplify.ts'
+import { programFromSeed, randomValues } from '../support/arbitrary.ts'
+import { expectGradients } from '../support/gradients.ts'
+
+function check(seed: number, run: (program: Program) => Program): void {
+  const before = programFromSeed(seed, { train: true, smooth: true })
+  const after = run(before)
+  verify(after, `differentiate, seed ${seed}`)
+  const values = randomValues(before, 't', seed)
+  expectGradients({ before, after, entry: 't', ...values, seed, samples: 6 })
+}
+
+test('as differentiated', () => {
+  for (let seed = 1; seed <= 150; seed++) check(seed, differentiate.run)
+})
+
+test('simplified and inlined', () => {
+  for (let seed = 1000; seed <= 1100; seed++) {
+    check(seed, (program) => inline.run(simplify.run(differentiate.run(program))))
+  }
+})
