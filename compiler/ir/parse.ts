@@ -99,8 +99,9 @@ class Parser implements Scope {
     if (!isRole(role)) return input.fail(`${role} is not a role`, start)
     const name = input.name()
     input.expect(':')
+    const type = input.peek()
     const dtype = input.word()
-    if (!isDType(dtype)) return input.fail(`${dtype} is not a dtype`, start)
+    if (!isDType(dtype)) return input.fail(`${dtype} is not a dtype`, type)
     const shape = input.list('[', ']', () => parseExtent(input, this))
     const initial = input.take('=') ? input.number() : undefined
     const range = input.take('range') ? input.number() : undefined

@@ -4,18 +4,21 @@
  *
  * A position must be proven in range by `rangeOf`, save where it is guarded or depends on data (then it is clamped).
  * In a bounded dimension an affine position must be a constant 0 or follow an index of the same bound, because rows
- * beyond the count hold nothing.
+ * beyond the count hold nothing; in an arm of a select whose test looks at that count it may be any in range.
  */
 import { assertNever } from '../support/diagnostic.ts'
 import { affineOf, type Extents, isDataDependent, rangeOf } from './affine.ts'
 import { typeOf } from './build.ts'
 import { printExtent, printScalar } from './print.ts'
 import { comparisons } from './text.ts'
+import { visit } from './traverse.ts'
 import type { BoundedDim, DType, Extent, Scalar, Tensor, UnaryOp } from './types.ts'
 
 export interface ScalarScope {
   readonly dims: readonly BoundedDim[]
   readonly extents: Extents
+  /** Bounded dims whose count an enclosing select tests. */
+  readonly counted?: ReadonlySet<string>
   /** A tensor that may be read here; complains otherwise. */
   tensor(name: string): Tensor
   fail(message: string): never
@@ -62,16 +65,22 @@ export function verifyScalar(e: Scalar, scope: ScalarScope, inScope: ReadonlySet
       expect(type === 'bool' ? takesBool : !wantsBool, `${e.op} of ${type}`)
       return
     }
-    case 'select':
+    case 'select': {
       check(e.test)
-      check(e.then)
-      check(e.otherwise)
+      const counted = new Set(scope.counted)
+      visit(e.test, (node) => {
+        if (node.kind === 'count') counted.add(node.dim)
+      })
+      const inArm: ScalarScope = { ...scope, counted }
+      verifyScalar(e.then, inArm, inScope)
+      verifyScalar(e.otherwise, inArm, inScope)
       expect(typeOf(e.test) === 'bool', `a test of ${typeOf(e.test)}`)
       expect(
         typeOf(e.then) === e.type && typeOf(e.otherwise) === e.type,
         `${typeOf(e.then)} or ${typeOf(e.otherwise)} typed ${e.type}`,
       )
       return
+    }
     case 'cast':
       check(e.value)
       return
@@ -147,7 +156,8 @@ export function verifyPositions(
     if (range.min < 0 || range.max >= extent.size) {
       scope.fail(`position ${text} is in ${range.min}..${range.max}, outside of ${where}`)
     }
-    if (!followsBound(position, extent, scope.extents)) {
+    const counted = extent.bound !== undefined && scope.counted?.has(extent.bound)
+    if (!counted && !followsBound(position, extent, scope.extents)) {
       scope.fail(`position ${text} does not follow ${extent.bound}, the bound of ${where}`)
     }
   })

@@ -241,6 +241,13 @@ class Verifier {
       indices.map((i) => i.name),
     )
     for (const i of indices) this.#extent(i.extent, `index ${i.name}`)
+    if (at === undefined) {
+      const fits =
+        outs.length === target.shape.length &&
+        outs.every((i, k) => sameExtent(i.extent, target.shape[k]!))
+      const domain = outs.map((i) => printExtent(i.extent)).join(', ')
+      this.#expect(fits, `its domain [${domain}] is not that of ${typeText(target)}`)
+    }
     const scope: ScalarScope = {
       dims: this.#program.dims,
       extents: extentsIn(equation),
@@ -254,12 +261,6 @@ class Verifier {
       for (const p of at) verifyScalar(p, scope, inScope)
       verifyPositions(at, target, false, scope)
       this.#expect(target.dtype !== 'bool', 'a scatter of bool')
-    } else {
-      const fits =
-        outs.length === target.shape.length &&
-        outs.every((i, k) => sameExtent(i.extent, target.shape[k]!))
-      const domain = outs.map((i) => printExtent(i.extent)).join(', ')
-      this.#expect(fits, `its domain [${domain}] is not that of ${typeText(target)}`)
     }
     this.#defined.add(target.name)
     this.#equation = undefined
