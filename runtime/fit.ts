@@ -150,6 +150,7 @@ export async function* fit(
   const first = start ? start.epoch * rows.length + start.row : 0
   let done = 0
   let trained = 0
+  let drawn = performance.now()
   for (let epoch = start?.epoch ?? 0; epoch < epochs; epoch++) {
     const order = options.shuffle === false ? rows : shuffle(rows.slice(), seed, epoch)
     let row = done === 0 && start ? start.row : 0
@@ -212,7 +213,11 @@ export async function* fit(
     }
     trained += (performance.now() - began) / 1000
     const results = held && evaluation ? await evaluateRows(evaluation, heldFeeds, held) : undefined
-    await breathe()
+    // Not after each epoch: short ones would take longer to wait than to train.
+    if (performance.now() - drawn > 50) {
+      await breathe()
+      drawn = performance.now()
+    }
     yield report('epoch', results)
     sums.fill(0)
   }

@@ -19,6 +19,8 @@ export interface ReadOptions {
   readonly encoding?: Encoding
   /** Read only these outputs of a table: a file to predict from has no labels. */
   readonly only?: readonly string[]
+  /** Take all columns of a table that names no outputs as one, or all tensors of a file. */
+  readonly whole?: boolean
 }
 
 export type Open = (path: string) => Promise<Uint8Array<ArrayBuffer>>
@@ -61,7 +63,8 @@ export async function readSource(
     }
     case 'safetensors': {
       const tensors = readTensors(await get(file), file)
-      columns = args.outputs.map(({ name, value }) => {
+      const all = [...tensors.keys()].map((name) => ({ name, value: name }))
+      columns = (options.whole ? all : args.outputs).map(({ name, value }) => {
         const tensor = tensors.get(value)
         const known = [...tensors.keys()].slice(0, 12).join(', ')
         return {
@@ -100,8 +103,8 @@ function tableColumns(
       ? args.outputs
           .filter((o) => options.only === undefined || options.only.includes(o.name))
           .map((o) => ({ name: o.name, columns: listOf(o.value).map((n) => columnOf(table, n)) }))
-      : all < 2
-        ? [{ name: 'x', columns: [0] }]
+      : all < 2 || options.whole
+        ? [{ name: 'x', columns: table.names.map((_, k) => k) }]
         : [
             { name: 'x', columns: table.names.slice(0, -1).map((_, k) => k) },
             { name: 'y', columns: [all - 1] },

@@ -1,0 +1,179 @@
+/** The `data` block of a model, found on disk and read: each source becomes feeds for a block's inputs. */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  type Dataset,
+  type Encoding,
+  feedsOf,
+  readSource,
+  type SourceCall,
+} from '../../runtime/data/index.ts'
+import { type Feeds, NetcError } from '../../runtime/index.ts'
+import type { DataSource, Program } from '../ir/types.ts'
+import { diagnostic } from '../support/catalogue.ts'
+import { type Diagnostic, Diagnostics } from '../support/diagnostic.ts'
+import type { InputSpec } from '../wasm/manifest.ts'
+import { InputError } from './errors.ts'
+import { type Io, reason } from './io.ts'
+import { report } from './model-file.ts'
+
+/** Where packages may be: beside the model, beside the caller, beside netc. */
+function packageFolders(modelFile: string): string[] {
+  const own = dirname(fileURLToPath(import.meta.url))
+  const folders = new Set<string>()
+  for (const start of [dirname(resolve(modelFile)), process.cwd(), own]) {
+    for (let folder = start; ; folder = dirname(folder)) {
+      const packages = join(folder, 'node_modules')
+      if (existsSync(packages)) folders.add(packages)
+      if (folder === dirname(folder)) break
+    }
+  }
+  return [...folders]
+}
+
+const isFile = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isFile() === true
+
+/** The file that a path of a data block means, or the folders where it is not. */
+export function locate(path: string, modelFile: string): string | readonly string[] {
+  const own = dirname(modelFile)
+  if (isAbsolute(path)) return isFile(path) ? path : [dirname(path)]
+  const folders = [own, ...packageFolders(modelFile)]
+  return folders.map((folder) => join(folder, path)).find(isFile) ?? folders
+}
+
+export function readBytes(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(readFileSync(path))
+  } catch (error) {
+    throw new InputError(`cannot read ${path}: ${reason(error)}`)
+  }
+}
+
+class Missing extends Error {
+  readonly path: string
+  readonly folders: readonly string[]
+
+  constructor(path: string, folders: readonly string[]) {
+    super(path)
+    this.path = path
+    this.folders = folders
+  }
+}
+
+/** The data of one model, each source read at most once. */
+export class ModelData {
+  readonly #program: Program
+  readonly #file: string
+  readonly #isJson: boolean
+  readonly #io: Io
+  readonly #read = new Map<string, Dataset>()
+
+  constructor(program: Program, file: string, isJson: boolean, io: Io) {
+    this.#program = program
+    this.#file = file
+    this.#isJson = isJson
+    this.#io = io
+  }
+
+  has(name: string): boolean {
+    return this.#program.data.some((source) => source.name === name)
+  }
+
+  get names(): readonly string[] {
+    return this.#program.data.map((source) => source.name)
+  }
+
+  source(name: string): DataSource {
+    const found = this.#program.data.find((source) => source.name === name)
+    if (found) return found
+    const names = this.names.join(', ') || 'none'
+    throw new InputError(
+      `${this.#file} has no data source ${name} (it has ${names}): add it as data { ${name}: csv("…", …) }`,
+    )
+  }
+
+  /** Reads source `name`; classes and scales come from the source `train`. */
+  async dataset(name: string): Promise<Dataset> {
+    const known = this.#read.get(name)
+    if (known) return known
+    const source = this.source(name)
+    const encoding = name === 'train' ? undefined : await this.encoding()
+    const dataset = await this.#try(source, () =>
+      readSource(source, this.#open, encoding ? { encoding } : {}),
+    )
+    this.#read.set(name, dataset)
+    return dataset
+  }
+
+  /** The classes and scales of the training rows, where there are any. */
+  async encoding(): Promise<Encoding | undefined> {
+    return this.has('train') ? (await this.dataset('train')).encoding : undefined
+  }
+
+  /** The source's columns as feeds for `inputs`. */
+  async feeds(name: string, inputs: readonly InputSpec[], extra = false): Promise<Feeds> {
+    const dataset = await this.dataset(name)
+    return this.#try(this.source(name), async () => feedsOf(inputs, dataset, `data ${name}`, extra))
+  }
+
+  readonly #open = async (path: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const found = locate(path, this.#file)
+    if (typeof found !== 'string') throw new Missing(path, found)
+    return readBytes(found)
+  }
+
+  /** Errors in data are shown at the place of the source. */
+  async #try<T>(source: DataSource, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      const found = this.#diagnose(error, source)
+      if (!found) throw error
+      const diagnostics = new Diagnostics()
+      diagnostics.add(found)
+      report(diagnostics.all, this.#isJson, this.#io)
+      throw error
+    }
+  }
+
+  #diagnose(error: unknown, { span }: DataSource): Diagnostic | undefined {
+    if (!span) return undefined
+    if (error instanceof Missing) return diagnostic('NET6001', span, error)
+    if (error instanceof NetcError) return diagnostic('NET6002', span, { what: error.message })
+    return undefined
+  }
+}
+
+/** How `netc predict` reads a file that is no source of the model: like the training data where it can. */
+export async function readInput(path: string, data: ModelData, outputs: number): Promise<Dataset> {
+  const bytes = path === '-' ? undefined : readBytes(path)
+  if (!bytes) throw new InputError('cannot read from standard input here')
+  const reader = readerOf(path)
+  const train = data.has('train') ? data.source('train') : undefined
+  const open = async (): Promise<Uint8Array<ArrayBuffer>> => bytes
+  const isTable = reader === 'csv' || reader === 'json'
+  if (train && train.reader === reader && isTable) {
+    const cuts = ['split', 'fraction', 'limit']
+    const args = train.args.filter((arg) => arg.name !== undefined && !cuts.includes(arg.name))
+    const named = args.filter((arg) => typeof arg.value === 'string').map((arg) => arg.name!)
+    const encoding = (await data.dataset('train')).encoding
+    const only = (await data.dataset('train')).columns.slice(0, outputs).map((c) => c.name)
+    const call: SourceCall = { name: 'input', reader, args: [{ name: null, value: path }, ...args] }
+    if (only.every((name) => named.includes(name)))
+      return readSource(call, open, { encoding, only })
+  }
+  const call: SourceCall = { name: 'input', reader, args: [{ name: null, value: path }] }
+  return readSource(call, open, { whole: true })
+}
+
+function readerOf(path: string): string {
+  const name = path.replace(/\.gz$/i, '')
+  const ending = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? ''
+  if (['csv', 'json', 'npy', 'idx', 'safetensors'].includes(ending)) return ending
+  if (/idx\d-ubyte$/.test(name)) return 'idx'
+  throw new InputError(
+    `${path}: the name does not tell how to read it; netc reads .csv, .json, .npy, .idx`,
+  )
+}

@@ -1,0 +1,73 @@
+/** Reads a `.net` file and those it imports, compiles, and prints what is wrong with it. */
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, normalize } from 'node:path'
+import type { Program } from '../ir/types.ts'
+import type { Diagnostic } from '../support/diagnostic.ts'
+import { diagnosticJson, renderAll } from '../support/render.ts'
+import type { Source } from '../support/span.ts'
+import { type Compiled, loadCompiler, type Target } from './compiler.ts'
+import { InputError, Reported, UsageError } from './errors.ts'
+import { type Io, json, reason } from './io.ts'
+
+export interface CompileOptions {
+  readonly dims: Readonly<Record<string, number>>
+  readonly targets: readonly Target[]
+  readonly json: boolean
+}
+
+export interface CompiledFile {
+  readonly program: Program
+  readonly modules: NonNullable<Compiled['modules']>
+  readonly source: Source
+}
+
+/** The text of a file; every kind of line ending becomes a line feed in the parser, not here. */
+export function readSource(path: string): Source {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+    return { file: path, text }
+  } catch (error) {
+    const why = error instanceof TypeError ? 'it is no text in UTF-8' : reason(error)
+    throw new InputError(`cannot read ${path}: ${why}`)
+  }
+}
+
+/** `import "path"`: relative to the file that says it. */
+export function resolveImport(path: string, from: Source): Source | undefined {
+  const file = isAbsolute(path) ? path : normalize(join(dirname(from.file), path))
+  try {
+    return { file, text: readFileSync(file, 'utf8') }
+  } catch {
+    return undefined
+  }
+}
+
+/** Prints diagnostics; throws when there are errors among them. */
+export function report(diagnostics: readonly Diagnostic[], isJson: boolean, io: Io): void {
+  if (isJson) for (const d of diagnostics) json(io, { event: 'diagnostic', ...diagnosticJson(d) })
+  else if (diagnostics.length > 0) io.err(`${renderAll(diagnostics, { color: io.color })}\n`)
+  if (diagnostics.some((d) => d.severity === 'error')) throw new Reported()
+}
+
+export async function compileFile(
+  path: string,
+  options: CompileOptions,
+  io: Io,
+): Promise<CompiledFile> {
+  const source = readSource(path)
+  for (const [name, value] of Object.entries(options.dims)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new UsageError(`--dim ${name}=${value}: a dim is a whole number from 1 up`)
+    }
+  }
+  const { compile } = await loadCompiler()
+  const { diagnostics, program, modules } = compile(source.text, {
+    file: path,
+    dims: { ...options.dims },
+    targets: options.targets,
+    resolve: resolveImport,
+  })
+  report(diagnostics, options.json, io)
+  if (!program) throw new InputError(`${path} could not be compiled`)
+  return { program, modules: modules ?? {}, source }
+}

@@ -1,0 +1,96 @@
+/** `netc predict`: the outputs of a predict block for the rows of a file, as JSON lines or CSV. */
+import { feedsOf } from '../../runtime/data/index.ts'
+import type { Results } from '../../runtime/index.ts'
+import type { TensorSpec } from '../wasm/manifest.ts'
+import { type Call, type Command, common } from './command.ts'
+import { readInput } from './data.ts'
+import { exit, InputError, UsageError } from './errors.ts'
+import type { Io } from './io.ts'
+import { chooseEntry, loadWeights, open, sessionOptions } from './session.ts'
+
+export const predict: Command = {
+  name: 'predict',
+  usage: 'MODEL.net --weights FILE [--input FILE] [options]',
+  summary: 'Run a predict block over the rows of a file, or of a data source.',
+  details: `The file is .csv, .json, .npy or .idx (.gz too). A table is read as the model's training data is: the same
+columns, classes and scales. Each row gives one line: an object of the block's outputs, or with --format csv a
+line of numbers under a header.`,
+  positionals: [1, 1],
+  options: {
+    weights: common.weights,
+    input: { value: 'FILE', short: 'i', text: 'the rows to predict for' },
+    data: { value: 'NAME', text: 'without --input: this source of the data block (default test)' },
+    format: { value: 'json|csv', text: 'how each row is written (default json)' },
+    limit: { value: 'N', text: 'only the first N rows' },
+    block: common.block,
+    dim: common.dim,
+    target: common.target,
+    json: common.json,
+  },
+  run: async (call: Call, io: Io): Promise<number> => {
+    const options = sessionOptions(call)
+    const format = call.oneOf('format', ['json', 'csv']) ?? 'json'
+    const limit = call.integer('limit', 1)
+    if (!call.has('weights')) throw new UsageError('netc predict needs --weights FILE')
+    if (call.has('input') && call.has('data')) throw new UsageError('either --input or --data')
+    const session = await open(call.positionals[0]!, options, io)
+    const { model, data } = session
+    const entry = chooseEntry(session, 'predict', call.text('block'))
+    loadWeights(model, call)
+    const input = call.text('input')
+    const source = call.text('data') ?? 'test'
+    const dataset = input
+      ? await readInput(input, data, entry.inputs.length)
+      : await data.dataset(source)
+    const feeds = feedsOf(entry.inputs, dataset, input ?? `data ${source}`, true)
+    const isRowwise = entry.outputs.every((o) => o.bounds[0] !== null && o.bounds[0] !== undefined)
+    if (!isRowwise) throw new InputError(`${entry.of} does not give one output a row`)
+    const results = (model.predict[entry.of] as (f: typeof feeds) => Results)(feeds)
+    const rows = Math.min(dataset.rows, limit ?? dataset.rows)
+    if (format === 'csv') io.out(`${entry.outputs.flatMap(headers).join(',')}\n`)
+    for (let row = 0; row < rows; row++) {
+      const values = entry.outputs.map((output) => rowOf(results, output, row))
+      const line =
+        format === 'csv'
+          ? values.flat(9).join(',')
+          : JSON.stringify(Object.fromEntries(entry.outputs.map((o, k) => [o.name, values[k]])))
+      io.out(`${line}\n`)
+    }
+    return exit.done
+  },
+}
+
+const width = (output: TensorSpec): number => output.shape.slice(1).reduce((a, b) => a * b, 1)
+
+/** `digit` for one value a row, `probs_0,probs_1,…` for several. */
+const headers = (output: TensorSpec): string[] =>
+  output.shape.length === 1
+    ? [output.name]
+    : Array.from({ length: width(output) }, (_, k) => `${output.name}_${k}`)
+
+type Nested = number | boolean | null | readonly Nested[]
+
+/** One row, nested as the output's shape is; f32 values in the fewest digits that mean the same. */
+function rowOf(results: Results, output: TensorSpec, row: number): Nested {
+  const size = width(output)
+  const values = (results[output.name] as Float32Array).subarray(row * size, (row + 1) * size)
+  const show = (value: number): Nested =>
+    output.dtype === 'bool' ? value !== 0 : output.dtype === 'f32' ? short(value) : value
+  const nest = (shape: readonly number[], from: number): Nested => {
+    const [first, ...rest] = shape
+    if (first === undefined) return show(values[from]!)
+    const step = rest.reduce((a, b) => a * b, 1)
+    return Array.from({ length: first }, (_, k) => nest(rest, from + k * step))
+  }
+  return nest(output.shape.slice(1), 0)
+}
+
+/** The shortest decimal that reads back as the same f32; JSON has no NaN or infinity. */
+export function short(value: number): number | null {
+  if (!Number.isFinite(value)) return null
+  for (let digits = 6; digits < 9; digits++) {
+    const text = Number(value.toPrecision(digits))
+    if (Math.fround(text) === value) return text
+  }
+  return Number(value.toPrecision(9))
+}

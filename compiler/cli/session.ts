@@ -1,0 +1,97 @@
+/** What `train`, `eval` and `predict` share: the model compiled and loaded, the block chosen, the data at hand. */
+import { load, type Model } from '../../runtime/index.ts'
+import type { EntrySpec } from '../wasm/manifest.ts'
+import { type Call, meant } from './command.ts'
+import type { Target } from './compiler.ts'
+import { ModelData, readBytes } from './data.ts'
+import { InputError, UsageError } from './errors.ts'
+import { type Io, json } from './io.ts'
+import { type CompiledFile, compileFile } from './model-file.ts'
+
+export interface Session {
+  readonly file: string
+  readonly compiled: CompiledFile
+  readonly model: Model
+  readonly data: ModelData
+  readonly milliseconds: number
+}
+
+export interface SessionOptions {
+  readonly dims: Readonly<Record<string, number>>
+  readonly target: Target
+  readonly json: boolean
+}
+
+export async function open(file: string, options: SessionOptions, io: Io): Promise<Session> {
+  const { dims, target, json: isJson } = options
+  const start = performance.now()
+  const compiled = await compileFile(file, { dims, targets: [target], json: isJson }, io)
+  const built = compiled.modules[target]
+  if (!built) throw new InputError(`${file} has no ${target} build`)
+  const model = await load(built.wasm as Uint8Array<ArrayBuffer>)
+  const data = new ModelData(compiled.program, file, isJson, io)
+  return { file, compiled, model, data, milliseconds: performance.now() - start }
+}
+
+/** What was made, for whoever waits. */
+export function announce(
+  { compiled, milliseconds }: Session,
+  options: SessionOptions,
+  io: Io,
+): void {
+  const { wasm, manifest } = compiled.modules[options.target]!
+  const parameters = manifest.params.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0)
+  if (options.json) {
+    json(io, {
+      event: 'compiled',
+      model: compiled.source.file,
+      target: options.target,
+      milliseconds: Math.round(milliseconds),
+      bytes: wasm.length,
+      parameters,
+    })
+  } else {
+    const size = `${(wasm.length / 1024).toFixed(1)} KB`
+    io.err(
+      `${compiled.source.file}: ${parameters.toLocaleString('en-US')} parameters, ${options.target} module of ${size}, compiled in ${Math.round(milliseconds)} ms\n`,
+    )
+  }
+}
+
+/** The entry of the block asked for, or of the only one there is. */
+export function chooseEntry(
+  { model, file }: Session,
+  kind: EntrySpec['kind'],
+  name: string | undefined,
+): EntrySpec {
+  const entries = model.manifest.entries.filter((entry) => entry.kind === kind)
+  const names = entries.map((entry) => entry.of)
+  const what = kind === 'predict' ? 'predict' : 'train'
+  if (name === undefined && entries.length === 1) return entries[0]!
+  if (entries.length === 0) throw new InputError(`${file} has no ${what} block`)
+  const found = entries.find((entry) => entry.of === name)
+  if (found) return found
+  throw new UsageError(
+    name === undefined
+      ? `${file} has several ${what} blocks: choose one of ${names.join(', ')} with --block`
+      : `--block ${name}: ${file} has ${names.join(', ')}${meant(name, names)}`,
+  )
+}
+
+/** Options common to the commands that run a model. */
+export function sessionOptions(call: Call): SessionOptions {
+  return {
+    dims: call.pairs('dim'),
+    target: call.oneOf('target', ['simd', 'relaxed']) ?? 'simd',
+    json: call.has('json'),
+  }
+}
+
+/** Loads the weights that `--weights` names. */
+export function loadWeights(model: Model, call: Call): void {
+  const path = call.text('weights')
+  if (path === undefined) {
+    throw new UsageError('which weights? --weights FILE, a file that `netc train` saved')
+  }
+  model.restore(readBytes(path))
+}

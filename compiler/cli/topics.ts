@@ -1,0 +1,52 @@
+/** Pages of help that belong to no single command: `netc help json`, `netc help data`. */
+
+export const topics: Readonly<Record<string, string>> = {
+  json: `With --json every line of stdout is one JSON object, told apart by its field "event".
+
+diagnostic   severity, code, message, file, line, column, endLine, endColumn, label, help, …
+compiled     model, target, milliseconds, bytes, parameters
+progress     train, about once a second: epoch, epochs, step, row, rows, metrics {loss, …},
+             examplesPerSecond, secondsLeft
+epoch        train, after each epoch: as progress, and validation {loss, …} with --validation
+interrupted  train, the last line after an interrupt: step, checkpoint
+done         the last line of a command that succeeded.
+             train: model, weights, epochs, step, seconds, examplesPerSecond,
+                    metrics {train {loss, …}, test {…}, validation {…}}
+             eval: model, data, metrics {SOURCE {loss, …}}
+             compile: model, milliseconds, files, modules [{target, bytes, gzip}], memory,
+                      entries [{name, kind, flops, bytes, peak}]
+             check: model, ok
+error        the last line of a command that failed: kind (input, usage, defect), message
+
+metrics.train is evaluated over all training rows after the last step; the metrics of progress and
+epoch are means over the rows trained on so far in the epoch, while the weights change.
+netc predict prints one object a row, of the block's outputs, with or without --json.
+
+Exit codes: 0 done, 1 the input is wrong, 2 the call is wrong, 70 a defect of netc, 130 interrupted.
+`,
+  data: `data {
+  train: csv("flowers.csv", x = "length, width", y = "species", split = "train", seed = 1)
+  test:  csv("flowers.csv", x = "length, width", y = "species", split = "test", seed = 1)
+}
+
+A path is relative to the .net file, or begins with the name of an installed package. gzip is unpacked.
+
+idx("images", "labels")            MNIST's format; each file is one output
+npy("x.npy", "y.npy")              NumPy arrays, little-endian, C order
+csv("file", NAME = "columns", …)   a header line; without names: all columns but the last, and the last
+json("file", NAME = "columns", …)  an array of records, or of rows: columns 0, 1, …
+safetensors("file", NAME = "tensor", …)
+
+Outputs feed the inputs of a train block: by name where every input is named, else in order. A row may
+have any shape with as many values: images of 28 by 28 fill an input of 784. Columns are separated by
+commas; a column of names becomes the classes 0, 1, … in alphabetical order.
+
+split = "train" | "test"     rows drawn at random: the training share or the rest
+fraction = 0.8, seed = 0     that share, and the draw
+missing = "error" | "drop"   rows without a value in a column that is used
+onehot = "columns"           these columns become one column of 0 and 1 for each of their values
+standardize = true | "x"     mean 0 and deviation 1 by the training rows; true means the first output
+header = true, separator = ","   csv: without a header the columns are called 0, 1, …
+limit = N                    only the first N rows
+`,
+}

@@ -1,0 +1,226 @@
+/** `netc train`: compile, read the data, train with a progress line, evaluate, save the weights. */
+import { rmSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Feeds, Metrics } from '../../runtime/index.ts'
+import type { EntrySpec } from '../wasm/manifest.ts'
+import { type Checkpoint, type Plan, readCheckpoint, saveCheckpoint } from './checkpoint.ts'
+import { type Call, type Command, common } from './command.ts'
+import { exit, UsageError } from './errors.ts'
+import { type Io, json, replaceFile } from './io.ts'
+import { duration, Progress, rate, showMetrics } from './progress.ts'
+import {
+  announce,
+  chooseEntry,
+  open,
+  type Session,
+  type SessionOptions,
+  sessionOptions,
+} from './session.ts'
+
+export const train: Command = {
+  name: 'train',
+  usage: 'MODEL.net [options]',
+  summary: 'Compile a model, train it on its data, and save the weights.',
+  details: `The data block's source \`train\` is trained on and \`test\`, if there is one, evaluated at the end.
+An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same bits.`,
+  positionals: [1, 1],
+  options: {
+    epochs: {
+      value: 'N',
+      text: 'times through the data (default 10, or as many as make 2000 steps)',
+    },
+    batch: { value: 'N|all', text: 'rows a step: all, some, or 1 (default: the bound of the dim)' },
+    seed: { value: 'N', text: 'of the first weights and the order of the rows (default 0)' },
+    lr: { value: 'X', text: 'the learning rate' },
+    set: { value: 'NAME=X', multiple: true, text: 'set a hyper-parameter, such as digits.lr' },
+    validation: { value: 'SHARE', text: 'hold out this share of the rows and evaluate each epoch' },
+    out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
+    resume: { text: 'go on from the checkpoint of an interrupted training' },
+    checkpoint: { value: 'FILE', text: 'the checkpoint (default MODEL.checkpoint.safetensors)' },
+    block: common.block,
+    dim: common.dim,
+    target: common.target,
+    json: common.json,
+  },
+  run: runTrain,
+}
+
+async function runTrain(call: Call, io: Io): Promise<number> {
+  const file = call.positionals[0]!
+  const name = basename(file).replace(/\.net$/, '')
+  const out = call.text('out') ?? `${name}.safetensors`
+  const path =
+    call.text('checkpoint') ?? `${out.replace(/\.safetensors$/, '')}.checkpoint.safetensors`
+  const checkpoint = call.has('resume') ? readCheckpoint(path) : undefined
+  const options = sessionOptions(call)
+  const { session, entry, feeds, plan } = await prepare(call, file, options, checkpoint, io)
+  const { model } = session
+  if (checkpoint) {
+    model.restore(checkpoint.bytes)
+    if (checkpoint.source !== model.manifest.source) {
+      io.err(`netc: ${file} has changed since the checkpoint: the training will not be the same\n`)
+    }
+  } else model.init(plan.seed)
+  setHyper(call, session, entry)
+  announce(session, { ...options, target: plan.target }, io)
+
+  const start = performance.now()
+  const stop = new AbortController()
+  const release = io.onInterrupt(() => stop.abort())
+  const progress = new Progress(io)
+  let validation: Metrics | undefined
+  let perSecond = 0
+  const reports = model.fit(entry.of, feeds, {
+    epochs: plan.epochs,
+    batch: plan.batch,
+    seed: plan.seed,
+    signal: stop.signal,
+    every: 100,
+    ...(plan.validation > 0 && { validation: plan.validation }),
+    ...(checkpoint && { from: checkpoint.cursor }),
+  })
+  let last = performance.now()
+  try {
+    for await (const report of reports) {
+      const { kind, cursor, row, of, ...shown } = report
+      perSecond = report.examplesPerSecond
+      if (kind === 'stopped') {
+        progress.end()
+        await saveCheckpoint(path, model, plan, cursor)
+        return interrupted(path, report.step, file, options.json, io)
+      }
+      if (kind === 'epoch') validation = report.validation
+      if (!options.json) progress.show(report)
+      else if (kind === 'epoch' || performance.now() - last > 1000) {
+        last = performance.now()
+        json(io, { event: kind, ...shown, row, rows: of })
+      }
+    }
+  } finally {
+    progress.end()
+    release()
+  }
+  const metrics: Record<string, Metrics> = { train: await model.evaluate(entry.of, feeds) }
+  if (validation) metrics.validation = validation
+  if (session.data.has('test')) {
+    metrics.test = await model.evaluate(entry.of, await session.data.feeds('test', entry.inputs))
+  }
+  await replaceFile(out, model.save())
+  if (checkpoint) rmSync(path, { force: true })
+  const seconds = (performance.now() - start) / 1000
+  if (options.json) {
+    json(io, {
+      event: 'done',
+      model: file,
+      weights: out,
+      epochs: plan.epochs,
+      step: model.step,
+      seconds: Number(seconds.toFixed(3)),
+      examplesPerSecond: Math.round(perSecond),
+      metrics,
+    })
+  } else {
+    for (const [part, values] of Object.entries(metrics)) {
+      io.out(`${part.padEnd(10)} ${showMetrics(values)}\n`)
+    }
+    io.out(`${'weights'.padEnd(10)} ${out}\n`)
+    io.err(`${model.step} steps in ${duration(seconds)}, ${rate(perSecond)} examples/s\n`)
+  }
+  return exit.done
+}
+
+interface Prepared {
+  readonly session: Session
+  readonly entry: EntrySpec
+  readonly feeds: Feeds
+  readonly plan: Plan
+}
+
+/** Compiles, reads the data, and settles what the defaults are for this model; compiles again for a larger batch. */
+async function prepare(
+  call: Call,
+  file: string,
+  asked: SessionOptions,
+  checkpoint: Checkpoint | undefined,
+  io: Io,
+): Promise<Prepared> {
+  const batchText = call.text('batch')
+  let batch = batchText === 'all' ? 0 : call.integer('batch', 1)
+  let epochs = call.integer('epochs', 1)
+  let seed = call.number('seed', 'it takes a whole number', Number.isSafeInteger)
+  let validation = call.number(
+    'validation',
+    'it takes a share between 0 and 1',
+    (n) => n > 0 && n < 1,
+  )
+  let options = asked
+  let block = call.text('block')
+  const before = checkpoint?.plan
+  if (before) {
+    const changed: readonly [string, boolean][] = [
+      ['batch', batch !== undefined && batch !== before.batch],
+      ['seed', seed !== undefined && seed !== before.seed],
+      ['validation', validation !== undefined && validation !== before.validation],
+      ['block', block !== undefined && block !== before.block],
+      ['target', call.has('target') && asked.target !== before.target],
+      ['dim', Object.entries(asked.dims).some(([dim, n]) => before.dims[dim] !== n)],
+    ]
+    const odd = changed.find(([, is]) => is)
+    if (odd) throw new UsageError(`--${odd[0]} differs from the training to resume: leave it out`)
+    options = { ...asked, target: before.target, dims: before.dims }
+    epochs ??= before.epochs
+    block = before.block
+    batch = before.batch
+    seed = before.seed
+    validation = before.validation
+  }
+  let session = await open(file, options, io)
+  let entry = chooseEntry(session, 'train', block)
+  const dim = entry.inputs.find((i) => i.bounds[0])?.bounds[0] ?? undefined
+  const limit = session.model.manifest.dims.find((d) => d.name === dim)?.max ?? 1
+  const feeds = entry.inputs.length > 0 ? await session.data.feeds('train', entry.inputs) : {}
+  const rows = dim === undefined ? 1 : (await session.data.dataset('train')).rows
+  const trained = rows - Math.round(rows * (validation ?? 0))
+  batch = Math.min(batch === 0 ? trained : (batch ?? limit), trained)
+  if (batch > limit && dim !== undefined) {
+    options = { ...options, dims: { ...options.dims, [dim]: batch } }
+    const larger = await open(file, options, io)
+    session = { ...larger, data: session.data }
+    entry = chooseEntry(session, 'train', block)
+  }
+  const plan: Plan = {
+    block: entry.of,
+    epochs: epochs ?? Math.max(10, Math.ceil(2000 / Math.ceil(trained / batch))),
+    batch,
+    seed: seed ?? 0,
+    validation: validation ?? 0,
+    target: options.target,
+    dims: options.dims,
+  }
+  return { session, entry, feeds, plan }
+}
+
+/** `--lr` sets every learning rate of the block, `--set` any cell by its name. */
+function setHyper(call: Call, { model }: Session, entry: EntrySpec): void {
+  const names = model.manifest.hyper.map((cell) => cell.name)
+  const lr = call.number('lr', 'it takes a number from 0 up', (n) => n >= 0 && Number.isFinite(n))
+  if (lr !== undefined) {
+    const rates = names.filter(
+      (name) => name.startsWith(`${entry.of}.`) && /\.lr(_\d+)?$/.test(name),
+    )
+    if (rates.length === 0) throw new UsageError(`--lr ${lr}: ${entry.of} has no learning rate lr`)
+    for (const name of rates) model.hyper[name] = lr
+  }
+  for (const [name, value] of Object.entries(call.pairs('set'))) {
+    if (!names.includes(name)) {
+      throw new UsageError(`--set ${name}: the hyper-parameters are ${names.join(', ') || 'none'}`)
+    }
+    model.hyper[name] = value
+  }
+}
+
+function interrupted(path: string, step: number, file: string, isJson: boolean, io: Io): number {
+  if (isJson) json(io, { event: 'interrupted', step, checkpoint: path })
+  else io.err(`interrupted after step ${step}; to go on: netc train ${file} --resume (${path})\n`)
+  return exit.interrupted
+}
