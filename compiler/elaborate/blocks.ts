@@ -3,6 +3,7 @@
 import { sameExtent } from '../ir/build.ts'
 import { size } from '../ir/traverse.ts'
 import type { Origin } from '../ir/types.ts'
+import { assertNever } from '../support/diagnostic.ts'
 import type { Span } from '../support/span.ts'
 import type { Block, Statement, Target } from '../syntax/ast.ts'
 import { declareParam } from './cells.ts'
@@ -104,8 +105,7 @@ function evaluateStatement(s: Statement, ctx: Context, options: BlockOptions): V
       return errorValue
     }
     default: {
-      const never: never = s
-      return never
+      return assertNever(s)
     }
   }
 }
@@ -114,7 +114,7 @@ function evaluateStatement(s: Statement, ctx: Context, options: BlockOptions): V
 function hinted(value: Value, ctx: Context): Value {
   if (value.kind !== 'tensor' || value.stored !== undefined || ctx.want === undefined) return value
   return value.hint === undefined && freeVariables(value).length === 0
-    ? { ...value, hint: ctx.want }
+    ? { ...value, hint: ctx.want, origin: ctx.origin }
     : value
 }
 

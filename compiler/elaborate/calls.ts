@@ -100,6 +100,7 @@ function elaborateCall(
 ): Value {
   const { world } = ctx
   const callee = item.name.text
+  world.instantiated.add(item)
   const frame = newFrame(def, item, site, perElement, ctx)
   const globals = def.std ? world.stdGlobals : world.globals
   const origin: Origin =
@@ -256,37 +257,33 @@ function bindParams(
           value = number(extent.size, true, name)
       }
     }
-    if (param.type?.kind === 'tensor') {
-      const tensor = asTensor(value)
-      if (tensor === undefined) continue
-      const typed = converted(tensor, param.type.dtype)
-      value = renamed(typed, relabel(param.type, tensor.shape, bound))
-    }
-    if (value.kind === 'tensor') {
+    const type = param.type?.kind === 'tensor' ? param.type : undefined
+    const tensor = type === undefined ? value : asTensor(value)
+    if (tensor === undefined) continue
+    if (tensor.kind === 'tensor') {
+      const typed = type === undefined ? tensor : converted(tensor, type.dtype)
       const use = uses.get(name) ?? { count: 0, indexed: false }
-      const large = size(value.body, limits.inline + 1) > limits.inline
-      const repeated = use.count > 1 || use.indexed
-      const inline =
-        value.shape.length === 0 || frame.scalar ? !large : isTrivial(value) && !use.indexed
-      if (
-        repeated ? !inline || (use.indexed && value.stored === undefined) : large && use.count > 0
-      ) {
-        const { shape, indices } = value
-        const hint = value.hint
-        value = store(
-          value,
-          hint ?? join(frame.path, name),
-          { ...within, want: undefined },
-          undefined,
-        )
-        value = { ...value, shape, indices: value.indices.length > 0 ? value.indices : indices }
-      }
+      const kept = storeRepeated(typed, use, join(frame.path, name), within)
+      value = type === undefined ? kept : renamed(kept, relabel(type, tensor.shape, bound))
     }
     scope.define(name, value, param.name.span)
     const made = scope.find(name)
     if (made !== undefined) made.used = true
   }
   return fine ? true : undefined
+}
+
+/** Stores an argument that the body would otherwise compute again and again. */
+function storeRepeated(value: TensorValue, use: Use, name: string, ctx: Context): TensorValue {
+  if (value.stored !== undefined || use.count === 0) return value
+  const large = size(value.body, limits.inline + 1) > limits.inline
+  const perElement = value.shape.length === 0 || ctx.frame.scalar
+  const cheap = perElement ? !large : !use.indexed && isTrivial(value)
+  const repeated = use.count > 1 || use.indexed
+  if (repeated ? cheap && !use.indexed : !large) return value
+  if (use.indexed && value.shape.length === 0) return value
+  const made = store(value, value.hint ?? name, { ...ctx, want: undefined })
+  return made.indices.length > 0 ? made : { ...made, indices: value.indices }
 }
 
 /** The shape of an argument under the names of the signature. */
@@ -343,7 +340,7 @@ function finishResult(
   const scope = new Scope(within.scope.parent)
   defineDims(bound, scope, false)
   const seen = { ...within, scope }
-  const shape = declaredShape(result, seen).map((e, k) => callerName(e ?? tensor.shape[k]!))
+  const shape = declaredShape(result, seen).map((e, k) => e ?? tensor.shape[k]!)
   const typed = converted(tensor, result.dtype)
   return typed.shape.length === 0 ? unnamedScalar(typed) : renamed(typed, shape)
 }
@@ -352,9 +349,6 @@ const unnamedScalar = (value: TensorValue): Value =>
   value.stored === undefined && value.hint === undefined && value.indices.length === 0
     ? scalar(value.dtype, value.body)
     : value
-
-/** A literal size needs no name: `256`, not `256=256`. */
-const callerName = (e: Extent): Extent => (e.name === `${e.size}` ? { ...e, name: undefined } : e)
 
 const lastSpan = (block: Block): Span | undefined => block.statements.at(-1)?.span
 

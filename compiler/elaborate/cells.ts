@@ -25,51 +25,54 @@ export function declareParam(
   s: Extract<Statement, { readonly kind: 'param' }>,
   ctx: Context,
 ): void {
-  const { world, frame } = ctx
   const name = s.name.text
-  const define = (value: TensorValue | typeof errorValue): void => {
-    if (ctx.scope.names.has(name)) world.report('NET2004', s.name.span, { name }, ctx)
-    ctx.scope.define(name, value, s.name.span)
-  }
+  if (ctx.scope.names.has(name)) ctx.world.report('NET2004', s.name.span, { name }, ctx)
+  ctx.scope.define(name, paramValue(s, ctx) ?? errorValue, s.name.span)
+}
+
+/** The parameter's tensor; undefined after a report. */
+function paramValue(
+  s: Extract<Statement, { readonly kind: 'param' }>,
+  ctx: Context,
+): TensorValue | undefined {
+  const { world, frame } = ctx
   const kind = frame.item?.kind
   if ((kind !== 'layer' && kind !== 'net') || frame.owner === undefined) {
     const where = kind === undefined ? 'this block' : `a ${kind}`
     world.report('NET2017', s.span, { statement: 'param', where }, ctx)
-    return define(errorValue)
+    return undefined
   }
   if (s.type.kind !== 'tensor' || s.type.dtype !== 'f32') {
     const given = s.type.kind === 'tensor' ? 'another element type' : `a ${s.type.kind}`
     world.report('NET3014', s.type.span, { wanted: 'a shape of floats', given }, ctx)
-    return define(errorValue)
+    return undefined
   }
   const shape = evalShape(s.type.dims, ctx)
-  if (shape === undefined) return define(errorValue)
-  const inner = shape.find((e) => e.bound !== undefined)
-  if (inner?.bound !== undefined) {
-    world.report('NET3017', s.type.span, { dim: inner.bound }, ctx)
-    return define(errorValue)
+  if (shape === undefined) return undefined
+  const bounded = shape.find((e) => e.bound !== undefined)
+  if (bounded?.bound !== undefined) {
+    world.report('NET3017', s.type.span, { dim: bounded.bound }, ctx)
+    return undefined
   }
-  const path = join(frame.owner, name)
+  const path = join(frame.owner, s.name.text)
   const known = world.cells.get(path)
   if (known !== undefined) {
     const same =
       known.tensor.shape.length === shape.length &&
       shape.every((e, k) => sameExtent(e, known.tensor.shape[k]!))
-    if (!same) {
-      const args = { name: path, first: showShape(known.tensor.shape), second: showShape(shape) }
-      world.report('NET3023', s.span, args, ctx)
-      return define(errorValue)
-    }
-    return define({ ...known.value, shape })
+    if (same) return { ...known.value, shape }
+    const args = { name: path, first: showShape(known.tensor.shape), second: showShape(shape) }
+    world.report('NET3023', s.span, args, ctx)
+    return undefined
   }
-  if (!checkShape(shape, path, ctx, s.span)) return define(errorValue)
+  if (!checkShape(shape, path, ctx, s.span)) return undefined
   const net = frame.owner.split('.')[0] ?? frame.owner
   const value = addCell(world, path, 'param', shape, s.span, net)
   const members = world.netParams.get(net)
   if (members === undefined) world.netParams.set(net, [value])
   else members.push(value)
   initialise(value, s.initial, s.span, ctx)
-  define(value)
+  return value
 }
 
 /** Creates a persistent tensor. */

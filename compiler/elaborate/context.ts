@@ -50,6 +50,8 @@ export interface Frame {
   readonly depth: number
   /** Where temporaries of the body are named: `classify.dense_1`; '' at the top of an entry. */
   readonly path: string
+  /** Where values are named that many equations share (an optimizer's bias correction). */
+  readonly shared?: string | undefined
   /** Where parameters are named; undefined outside nets. */
   readonly owner: string | undefined
   /** The same for every elaboration of the same call (training or not): names random sites. */
@@ -120,7 +122,8 @@ export class World {
   /** The parameters of each net as an earlier round found them. */
   readonly known: ReadonlyMap<string, readonly TensorValue[]>
   readonly netParams = new Map<string, TensorValue[]>()
-  readonly usedBindings = new Set<string>()
+  /** The definitions that something called. */
+  readonly instantiated = new Set<object>()
   readonly evaluator: Evaluator
   init: EntryBuilder | undefined
   calls = 0

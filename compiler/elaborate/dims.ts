@@ -89,7 +89,7 @@ const asValue = (extent: Extent, name: string | undefined): Value =>
 /** Makes the dim variables known in a scope: inside under their own names, for the caller under his. */
 export function defineDims(bound: Bound, scope: Scope, inside: boolean): void {
   for (const [name, extent] of bound.variables) {
-    scope.define(name, asValue(extent, inside ? name : (extent.name ?? `${extent.size}`)))
+    scope.define(name, asValue(extent, inside ? name : extent.name))
     const made = scope.find(name)
     if (made !== undefined) made.used = true
   }

@@ -22,7 +22,6 @@ import {
 export function elaborateTrainEntries(train: Train, ctx: Context): void {
   const within = declareInputs(train.params, 'train', train.name.text, ctx)
   elaborateTrain(train, within)
-  warnUnused(train.params, 'train', train.name.text, within)
 }
 
 /** Inputs are tensors with declared dims; `label: int[batch]`. */
@@ -85,16 +84,6 @@ function declareInputs(
   return within
 }
 
-function warnUnused(params: readonly Param[], kind: string, owner: string, ctx: Context): void {
-  if (ctx.world.diagnostics.hasErrors) return
-  for (const { name } of params) {
-    const binding = ctx.scope.names.get(name.text)
-    if (binding !== undefined && !binding.used) {
-      ctx.world.report('NET2020', name.span, { name: name.text, kind, owner })
-    }
-  }
-}
-
 /** The value of the block is the output; a tuple gives several. */
 export function elaboratePredict(predict: Predict, ctx: Context): void {
   const { world, entry } = ctx
@@ -119,7 +108,6 @@ export function elaboratePredict(predict: Predict, ctx: Context): void {
     entry.outputs.push({ name: outputName(wish, entry.outputs), tensor: stored.stored })
     checkResult(predict, stored, span, within)
   })
-  warnUnused(predict.params, 'predict', predict.name.text, within)
 }
 
 const nameOfTarget = (s: { readonly kind: string }): string | undefined =>

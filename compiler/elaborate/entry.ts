@@ -39,6 +39,9 @@ export interface NewEquation {
   readonly body: Scalar
   readonly origin: Origin
   readonly span: Span | undefined
+  /** Where parts taken out of the body are named, and those that do not depend on any index. */
+  readonly path: string
+  readonly shared: string | undefined
 }
 
 const newStage = (): StageBuilder => ({
@@ -64,6 +67,7 @@ export class EntryBuilder {
   readonly #persistent: { has(name: string): boolean }
   #sink: StageBuilder
   readonly #sinkTensors: (Map<string, Tensor> | undefined)[] = []
+  readonly #reserved = new Set<string>()
   #lifted = new Map<string, Scalar>()
 
   constructor(
@@ -99,6 +103,7 @@ export class EntryBuilder {
   has(name: string): boolean {
     return (
       this.tensors.has(name) ||
+      this.#reserved.has(name) ||
       this.#persistent.has(name) ||
       this.#sinkTensors.some((tensors) => tensors?.has(name))
     )
@@ -107,6 +112,11 @@ export class EntryBuilder {
   freshName(wish: string): string {
     if (!this.has(wish)) return wish
     return freshName(/_\d+$/.test(wish) ? wish : `${wish}_2`, this)
+  }
+
+  /** Keeps a name from being given to a tensor: somebody else defines it. */
+  reserve(name: string): void {
+    this.#reserved.add(name)
   }
 
   addTensor(tensor: Tensor): void {
@@ -141,8 +151,7 @@ export class EntryBuilder {
   emit(e: NewEquation): string {
     const name = this.freshName(e.name)
     const domain = e.outs.filter((i) => i.extent.size > 1).map((i) => i.name)
-    const path = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : ''
-    const lift = (part: Scalar, label: string): Scalar => this.#lift(part, e, path, label)
+    const lift = (part: Scalar, label: string): Scalar => this.#lift(part, e, label)
     const body = outline(e.body, domain, lift)
     const { outs, at, body: readable } = readableNames(e.outs, e.at, body)
     this.addTensor({
@@ -159,7 +168,7 @@ export class EntryBuilder {
   }
 
   /** Stores `part` over its free indices and reads it back; equal parts without indices share one tensor. */
-  #lift(part: Scalar, from: NewEquation, path: string, label: string): Scalar {
+  #lift(part: Scalar, from: NewEquation, label: string): Scalar {
     const free = freeIndices(part)
     const domain = [...from.outs, ...reductionIndices(from.body)]
     const outs = domain.filter((i, k) => {
@@ -170,9 +179,10 @@ export class EntryBuilder {
     const known = key === '' ? undefined : this.#lifted.get(key)
     if (known !== undefined) return known
     const type = typeOf(part)
+    const path = outs.length === 0 ? (from.shared ?? from.path) : from.path
     const name = this.emit({
       ...from,
-      name: path === '' ? label : `${path}.${label}`,
+      name: path === '' ? `${from.name}_${label}` : `${path}.${label}`,
       dtype: type,
       shape: outs.map((i) => i.extent),
       outs: outs,

@@ -165,6 +165,8 @@ function emit(
     body: tensor.body,
     origin: ctx.origin,
     span,
+    path: ctx.frame.path,
+    shared: ctx.frame.shared,
   })
   const names = at === undefined ? outs.map((i) => i.name.slice(0, i.name.indexOf('#'))) : []
   return storedTensor(stored, tensor.dtype, made, names)

@@ -114,8 +114,14 @@ function evaluatePipe(e: Extract<Expr, { readonly kind: 'pipe' }>, ctx: Context)
   const given: Given = { value, span: e.left.span, name: undefined }
   const { right } = e
   if (right.kind === 'call') return evaluateCall(right, given, ctx)
-  if (right.kind === 'reduce' && right.indices.length === 0) {
-    return reduceAll(right.op, value, right, ctx)
+  if (right.kind === 'name' && isReduction(right.name)) {
+    const { span } = right
+    return reduceAll(
+      right.name,
+      value,
+      { kind: 'reduce', span, op: right.name, indices: [], body: e.left },
+      ctx,
+    )
   }
   if (right.kind === 'name') {
     const callee = { text: right.name, span: right.span }
@@ -127,6 +133,11 @@ function evaluatePipe(e: Extract<Expr, { readonly kind: 'pipe' }>, ctx: Context)
   }
   return errorValue
 }
+
+const reductions = ['sum', 'max', 'min', 'mean', 'prod', 'argmax', 'argmin'] as const
+
+const isReduction = (name: string): name is Reduction['op'] =>
+  (reductions as readonly string[]).includes(name)
 
 function evaluateCall(e: Call, piped: Given | undefined, ctx: Context): Value {
   const { world } = ctx

@@ -40,7 +40,7 @@ export function defineGlobals(
     }
     active.delete(name)
     if (world.globals.names.get(name)?.span === item.name.span) return
-    const value = valueOf(item, overrides, base)
+    const value = compileTimeValue(item, overrides, base)
     world.globals.define(name, value, item.name.span)
   }
   for (const item of items.values()) resolve(item)
@@ -53,7 +53,7 @@ export function defineGlobals(
 const evaluateIn = (e: Expr, scope: Scope, base: Context, whole = false): Value =>
   base.world.evaluator.expr(e, { ...base, scope: new Scope(scope), whole })
 
-function valueOf(
+function compileTimeValue(
   item: Dim | Const,
   overrides: Readonly<Record<string, number>>,
   base: Context,

@@ -10,7 +10,7 @@
 import type { Program } from '../ir/types.ts'
 import { Diagnostics } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
-import type { File, Param } from '../syntax/ast.ts'
+import type { File, Rule } from '../syntax/ast.ts'
 import { evaluateBlock } from './blocks.ts'
 import { applyDefinition } from './calls.ts'
 import { addCell } from './cells.ts'
@@ -69,12 +69,11 @@ function round(
   addCell(world, 'step', 'step', [], undefined)
   const init = new EntryBuilder('init', 'init', 'init', world.cells)
   world.init = init
-  const context = (entry: EntryBuilder, params: readonly Param[], item: string): Context =>
-    topContext(world, entry, params, item)
+  const context = (entry: EntryBuilder, name: string): Context => topContext(world, entry, name)
   try {
     const std = loadStd(world)
     const items = loadProgram(main, options.resolve, world)
-    const base = context(init, [], '')
+    const base = context(init, '')
     const dims = defineGlobals(items.dims, items.consts, std.consts, options.dims, start, base)
     loadRules(items.rules, world, base)
     const entries: EntryBuilder[] = [init]
@@ -85,16 +84,16 @@ function round(
           const name = kind === 'train' ? block.name.text : `${block.name.text}_eval`
           const entry = new EntryBuilder(name, kind, block.name.text, world.cells)
           entries.push(entry)
-          elaborateTrainEntries(block, context(entry, block.params, block.name.text))
+          elaborateTrainEntries(block, context(entry, block.name.text))
         }
       } else {
         const entry = new EntryBuilder(block.name.text, 'predict', block.name.text, world.cells)
         entries.push(entry)
-        elaboratePredict(block, context(entry, block.params, block.name.text))
+        elaboratePredict(block, context(entry, block.name.text))
       }
     }
     const data = dataSources(items.data, base)
-    checkDefinitions(items, world, base)
+    checkDefinitions(items, world)
     totalBytes(entries, world, start)
     const program: Program = {
       file: main.source.file,
@@ -118,12 +117,7 @@ const bySource =
     Number(a.span.source === main) - Number(b.span.source === main) ||
     (a.span.source === b.span.source ? a.span.start - b.span.start : 0)
 
-function topContext(
-  world: World,
-  entry: EntryBuilder,
-  _params: readonly Param[],
-  callee: string,
-): Context {
+function topContext(world: World, entry: EntryBuilder, callee: string): Context {
   const frame: Frame = {
     callee,
     item: undefined,
@@ -153,11 +147,7 @@ function topContext(
   }
 }
 
-function loadRules(
-  rules: readonly import('../syntax/ast.ts').Rule[],
-  world: World,
-  base: Context,
-): void {
+function loadRules(rules: readonly Rule[], world: World, base: Context): void {
   const seen = new Set<string>()
   for (const rule of rules) {
     const name = rule.name.text

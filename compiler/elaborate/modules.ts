@@ -1,7 +1,7 @@
 /** Gathers the definitions of a program: its file, what it imports, and the standard library. */
 
 import { std } from '../generated/std.ts'
-import { Diagnostics, InternalError } from '../support/diagnostic.ts'
+import { assertNever, Diagnostics, InternalError } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
 import type { Const, Data, Dim, File, Import, Item, Predict, Rule, Train } from '../syntax/ast.ts'
 import { parse } from '../syntax/parse.ts'
@@ -121,8 +121,7 @@ export function loadProgram(main: File, resolve: Resolve, world: World): Items {
         return
       }
       default: {
-        const never: never = item
-        return never
+        assertNever(item)
       }
     }
   }

@@ -111,6 +111,10 @@ function transform(
   ctx: Context,
 ): readonly TensorValue[] | undefined {
   const { world } = ctx
+  const at = (name: string): Context => ({
+    ...ctx,
+    origin: { span: ctx.origin.span, note: `in ${name}` },
+  })
   let all = gradients
   for (const e of using.transforms) {
     const call = asCall(e)
@@ -129,7 +133,7 @@ function transform(
       const args = bindArguments(rest, call, given, ctx)
       if (args === undefined) return undefined
       for (const p of item.params) if (p.type?.kind === 'params') args.set(p.name.text, set)
-      const value = world.evaluator.apply(def, args, e.span, ctx)
+      const value = world.evaluator.apply(def, args, e.span, at(call.callee.text))
       const tensor = asTensor(value)
       if (value.kind === 'error') return undefined
       if (tensor === undefined || tensor.shape.length !== gradient.shape.length) {
@@ -143,7 +147,9 @@ function transform(
       }
       next.push({ ...tensor, hint: undefined })
     }
-    all = next.map((t, k) => store(t, `${gradients[k]!.stored}.${call.callee.text}`, ctx, e.span))
+    all = next.map((t, k) =>
+      store(t, `${gradients[k]!.stored}.${call.callee.text}`, at(call.callee.text), e.span),
+    )
   }
   return all
 }
@@ -168,6 +174,7 @@ function updateOne(
     parent: ctx.frame,
     depth: ctx.frame.depth + 1,
     path,
+    shared: `${train.name.text}.${name}`,
     owner: undefined,
     key: `${ctx.frame.key}/${path}`,
     scalar: false,

@@ -21,6 +21,7 @@ import { Scope } from './scope.ts'
 import { freeVariables, store } from './store.ts'
 import {
   asTensor,
+  baseName,
   describe,
   errorValue,
   lazy,
@@ -72,7 +73,8 @@ export function applyRule(
     const at = placeholders(extents.length + value.shape.length)
     const by = new Map(free.map((id, k) => [id, at[k]!]))
     const shifted = shift(value, extents.length, by)
-    return lazy(value.dtype, [...extents, ...value.shape], shifted)
+    const names = [...free.map(baseName), ...value.indices]
+    return lazy(value.dtype, [...extents, ...value.shape], shifted, names)
   }
   const kept = new Map<string, Value>()
   const names: (string | undefined)[] = []
@@ -156,7 +158,7 @@ function cotangentsOf(
   rule.params.forEach((param, k) => {
     ctx.scope.define(param.name.text, kept.get(fn.params[k]!.name.text) ?? errorValue)
   })
-  ctx.entry.addTensor(cotangent)
+  ctx.entry.reserve(cotangent.name)
   const seed = storedTensor(cotangent.name, 'f32', cotangent.shape)
   ctx.scope.define(rule.seeds[0]!.text, seed)
   const value = world.evaluator.block(rule.body, ctx)

@@ -36,7 +36,9 @@ export function store(value: TensorValue, name: string, ctx: Context, span?: Spa
   const domain = instantiate(value, (base, extent) => world.index(base, extent))
   const outs = [...free, ...domain.outs]
   const shape = outs.map((i) => i.extent)
-  const at = span ?? ctx.origin.span
+  const hinted = value.hint !== undefined && ctx.want === undefined
+  const origin = hinted ? (value.origin ?? ctx.origin) : ctx.origin
+  const at = span ?? origin.span
   if (!checkShape(shape, name, ctx, at)) return value
   world.equations++
   if (world.equations > limits.equations && at !== undefined) {
@@ -44,13 +46,15 @@ export function store(value: TensorValue, name: string, ctx: Context, span?: Spa
   }
   if (world.stopped) return value
   const stored = ctx.entry.emit({
-    name: value.hint !== undefined && ctx.want === undefined ? value.hint : name,
+    name: hinted ? (value.hint ?? name) : name,
     dtype: value.dtype,
     shape,
     outs,
     body: domain.body,
-    origin: ctx.origin,
+    origin,
     span: at,
+    path: ctx.frame.path,
+    shared: ctx.frame.shared,
   })
   const names = indexNames(value.shape, value.indices)
   if (free.length === 0) {

@@ -133,7 +133,8 @@ const unhinted = (value: TensorValue): TensorValue => ({ ...value, hint: undefin
 
 function report(name: Name | undefined, e: Expr, ctx: Context): void {
   const label = name?.text ?? calleeName(e)
-  const value = ctx.world.evaluator.expr(e, { ...inner(ctx), want: join(ctx.frame.path, label) })
+  const at: Context = { ...inner(ctx), origin: { span: e.span, note: '' } }
+  const value = ctx.world.evaluator.expr(e, { ...at, want: join(ctx.frame.path, label) })
   if (value.kind === 'error') return
   const tensor = asTensor(value)
   if (tensor === undefined || tensor.shape.length > 0) {
@@ -141,7 +142,7 @@ function report(name: Name | undefined, e: Expr, ctx: Context): void {
     return
   }
   const floats = converted(tensor, 'f32')
-  const stored = floats.stored === undefined ? store(unhinted(floats), label, ctx, e.span) : floats
+  const stored = floats.stored === undefined ? store(unhinted(floats), label, at, e.span) : floats
   if (stored.stored === undefined) return
   ctx.entry.outputs.push({ name: outputName(label, ctx.entry.outputs), tensor: stored.stored })
 }

@@ -7,7 +7,7 @@
 
 import { constant, int } from '../ir/build.ts'
 import { mapChildren, size } from '../ir/traverse.ts'
-import type { DType, Extent, Index, Scalar } from '../ir/types.ts'
+import type { DType, Extent, Index, Origin, Scalar } from '../ir/types.ts'
 import { assertNever } from '../support/diagnostic.ts'
 
 export interface TensorValue {
@@ -21,6 +21,8 @@ export interface TensorValue {
   readonly stored: string | undefined
   /** A name to be stored under, and names for its indices. */
   readonly hint: string | undefined
+  /** Where a value with a hint came from, should it be stored elsewhere. */
+  readonly origin: Origin | undefined
   readonly indices: readonly string[]
   /** Filled when the value is stored, so that a second use finds it. */
   readonly memo: { tensor: TensorValue | undefined }
@@ -81,6 +83,7 @@ export function lazy(
     body,
     stored: undefined,
     hint,
+    origin: undefined,
     indices,
     memo: { tensor: undefined },
   }
