@@ -146,13 +146,15 @@ export async function* fit(
   const sums = Float64Array.from(outs, (_, k) => start?.sums[k] ?? 0)
   const snapshot = new Snapshot(cells)
   entry.write(feeds, 0, batch)
+  const order = new Uint32Array(rows)
 
   const first = start ? start.epoch * rows.length + start.row : 0
   let done = 0
   let trained = 0
   let drawn = performance.now()
   for (let epoch = start?.epoch ?? 0; epoch < epochs; epoch++) {
-    const order = options.shuffle === false ? rows : shuffle(rows.slice(), seed, epoch)
+    order.set(rows)
+    if (options.shuffle !== false) shuffle(order, seed, epoch)
     let row = done === 0 && start ? start.row : 0
     let since = row
     let steps = 0
@@ -182,10 +184,10 @@ export async function* fit(
         return
       }
       const count = Math.min(batch, rows.length - row)
+      const step = cells.step.view[0]! + 1
       runRows(entry, feeds, order, row, count)
       const loss = badLoss(entry)
       if (loss !== undefined) {
-        const step = cells.step.view[0]!
         const value = badValue(entry)
         snapshot.restore()
         for (let at = since; at < row; at += batch) {

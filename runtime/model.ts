@@ -147,8 +147,9 @@ export class Model<B extends Blocks = AnyBlocks> {
       entry.ins.some((i) => i.count === 0)
     if (rows > limit && canSplit) return this.#chunks(entry, feeds, rows, limit)
     if (rows <= limit) entry.write(feeds, 0, rows)
+    const step = this.step + 1
     entry.runCounts()
-    if (spec.kind === 'train') checkLoss(entry, this.#cells)
+    if (spec.kind === 'train') checkLoss(entry, step)
     return entry.results()
   }
 

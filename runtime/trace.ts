@@ -101,10 +101,10 @@ export function stop(
   )
 }
 
-/** Checks after a step; does nothing when the losses are finite. */
-export function checkLoss(entry: Entry, cells: Cells): void {
+/** Checks after step `step`; does nothing when the losses are finite. */
+export function checkLoss(entry: Entry, step: number): void {
   const loss = badLoss(entry)
-  if (loss !== undefined) stop(entry, loss, cells.step.view[0]!, badValue(entry), false)
+  if (loss !== undefined) stop(entry, loss, step, badValue(entry), false)
 }
 
 export const unknownEntry = (kind: string, name: string, known: readonly string[]): never =>
