@@ -126,8 +126,11 @@ export function substitute(e: Scalar, by: ReadonlyMap<string, Scalar>): Scalar {
 export function renameBound(e: Scalar, taken: Set<string>): Scalar {
   if (e.kind !== 'reduce') return mapChildren(e, (child) => renameBound(child, taken))
   const by = new Map<string, Scalar>()
+  // A new name must not be one that the body binds further in (it would be captured there) or uses from outside.
+  const inside = new Set([...boundIndices(e.body).map((i) => i.name), ...freeIndices(e)])
+  const used = { has: (name: string) => taken.has(name) || inside.has(name) }
   const over = e.over.map((i) => {
-    const name = freshName(i.name, taken)
+    const name = taken.has(i.name) ? freshName(i.name, used) : i.name
     taken.add(name)
     if (name !== i.name) by.set(i.name, { kind: 'index', name })
     return { ...i, name }
