@@ -2,15 +2,16 @@
  * The back half of the pipeline: an optimized program to modules. In: a program whose gradients are defined. Out: for
  * each target the wasm bytes and the manifest, and what the compile report says.
  */
-import type { Program, Tensor } from './ir/types.ts'
+
 import { mathWasm } from './generated/math.ts'
+import type { Program, Tensor } from './ir/types.ts'
 import { canonicalEntry } from './schedule/canonical.ts'
 import { type ScheduledEntry, scheduleEntry } from './schedule/kernels.ts'
+import type { Target } from './wasm/assembler.ts'
 import { describe } from './wasm/describe.ts'
 import type { Manifest } from './wasm/manifest.ts'
 import { planMemory } from './wasm/memory.ts'
 import { emitModule } from './wasm/module.ts'
-import type { Target } from './wasm/assembler.ts'
 
 export interface CompiledModule {
   readonly wasm: Uint8Array

@@ -11,7 +11,11 @@ export interface Access {
   readonly strides: ReadonlyMap<string, number>
   readonly constant: number
   /** Positions that are not affine, with the stride of their dimension and its extent. */
-  readonly computed: readonly { readonly position: Scalar; readonly stride: number; readonly size: number }[]
+  readonly computed: readonly {
+    readonly position: Scalar
+    readonly stride: number
+    readonly size: number
+  }[]
   /** Indices that the computed positions depend on. */
   readonly computedBy: ReadonlySet<string>
 }

@@ -114,8 +114,7 @@ function overwrites(
     written !== undefined &&
     readsOf(reader).some((r) => r.tensor === written && !isIdentity(r, reader))
   return group.some(
-    (e) =>
-      elsewhere(e, updated.get(equation.target)) || elsewhere(equation, updated.get(e.target)),
+    (e) => elsewhere(e, updated.get(equation.target)) || elsewhere(equation, updated.get(e.target)),
   )
 }
 
@@ -226,7 +225,11 @@ function renameRow(equation: Equation, row: Index): Equation {
     [row.name, index(own.name)],
   ])
   const rename = (i: Index): Index =>
-    i.name === own.name ? { ...i, name: row.name } : i.name === row.name ? { ...i, name: own.name } : i
+    i.name === own.name
+      ? { ...i, name: row.name }
+      : i.name === row.name
+        ? { ...i, name: own.name }
+        : i
   return {
     ...equation,
     outs: equation.outs.map(rename),
@@ -241,7 +244,8 @@ function swapIndices(
 ): Scalar {
   const replaced = substitute(e, by)
   const inner = (node: Scalar): Scalar => {
-    if (node.kind === 'reduce') return { ...node, over: node.over.map(rename), body: inner(node.body) }
+    if (node.kind === 'reduce')
+      return { ...node, over: node.over.map(rename), body: inner(node.body) }
     return mapChildren(node, inner)
   }
   return inner(replaced)

@@ -4,7 +4,7 @@
  */
 import { extentsIn } from '../ir/affine.ts'
 import { children, visit } from '../ir/traverse.ts'
-import type { Entry, Equation, Index, Scalar, Tensor } from '../ir/types.ts'
+import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { readsOf } from './dependence.ts'
 import { type Group, groupStage } from './group.ts'
 import { tile } from './tile.ts'
@@ -12,7 +12,11 @@ import type { Kernel, Nest, Slot } from './types.ts'
 
 export interface ScheduledStage {
   readonly kernels: readonly Kernel[]
-  readonly updates: readonly { readonly target: string; readonly value: string; readonly inPlace: boolean }[]
+  readonly updates: readonly {
+    readonly target: string
+    readonly value: string
+    readonly inPlace: boolean
+  }[]
   /** The rank-0 tensor whose value must be finite for training to go on. */
   readonly loss: string | undefined
 }
@@ -61,10 +65,16 @@ export function scheduleEntry(
     return {
       kernels: groups.map((group) => kernelOf(group, tensors, stored, shapeOf)),
       updates: stage.updates.map((u) => ({ ...u, inPlace: inPlace.get(u.target) === u.value })),
-      loss: stage.objective?.loss,
+      loss: lossOf(entry, stage),
     }
   })
   return { entry, stages, stored }
+}
+
+/** The output `loss`, `loss_2`, … that the stage computes. */
+function lossOf(entry: Entry, stage: Stage): string | undefined {
+  const made = new Set(stage.equations.map((e) => e.target))
+  return entry.outputs.find((o) => /^loss(_\d+)?$/.test(o.name) && made.has(o.tensor))?.tensor
 }
 
 function kernelOf(
@@ -83,14 +93,23 @@ function kernelOf(
   const touch = (name: string): void => {
     if (slots.has(name)) return
     const tensor = tensors.get(name)!
-    slots.set(name, { tensor: name, dtype: tensor.dtype, shape: shapeOf(name) })
+    slots.set(name, {
+      tensor: name,
+      dtype: tensor.dtype,
+      shape: shapeOf(name),
+      bounds: tensor.shape.map((x) => x.bound),
+    })
   }
   for (const part of group.parts) {
     const local = new Set(part.equations.map((e) => e.target))
     for (const e of part.equations) {
       for (const scalar of [e.body, ...(e.at ?? [])]) {
         visit(scalar, (node) => {
-          if (node.kind === 'read' && !local.has(node.tensor)) touch(node.tensor)
+          if (node.kind === 'read' && !local.has(node.tensor)) {
+            touch(node.tensor)
+            const { bounds } = slots.get(node.tensor)!
+            if (node.guarded) for (const dim of bounds) if (dim) counts.add(dim)
+          }
           if (node.kind === 'random') for (const cell of randomCells) touch(cell)
           if (node.kind === 'count') counts.add(node.dim)
         })
@@ -144,7 +163,7 @@ export function kernelKey(kernel: Kernel): string {
     if (key === 'name') return isExtent(this) ? undefined : indexKey(value)
     return value
   })
-  const slots = kernel.slots.map((s) => [s.dtype, s.shape])
+  const slots = kernel.slots.map((s) => [s.dtype, s.shape, s.bounds])
   return JSON.stringify([slots, kernel.counts, kernel.range && indexKey(kernel.range.name), nest])
 }
 
@@ -170,7 +189,10 @@ export function flopsOf(equation: Equation): number {
         return below
     }
   }
-  return equation.outs.reduce((n, i) => n * i.extent.size, 1) * (ops(equation.body) + (equation.at ? 1 : 0))
+  return (
+    equation.outs.reduce((n, i) => n * i.extent.size, 1) *
+    (ops(equation.body) + (equation.at ? 1 : 0))
+  )
 }
 
 /** Bytes a kernel moves at maximum extents if each tensor it touches goes through once. */

@@ -41,7 +41,7 @@ export function tile(
   const node = reductionOf(first)
   const made = new Set(equations.map((e) => e.target))
   const inner = operandsOf(first, node ? node.body : first.body, made, options)
-  const all = node ? inner : equations.flatMap((e) => operandsOf(e, e.body, made, options))
+  const all = equations.flatMap((e) => operandsOf(e, e.body, made, options))
   const stores = equations
     .filter((e) => e.at || options.isStored(e.target))
     .map((e) => ({ equation: e, access: storeAccess(e, options) }))
@@ -54,7 +54,9 @@ export function tile(
     costs.push({
       lanes,
       dot: undefined,
-      cost: laneCost(lanes, all) + (1.5 * strided) / points,
+      cost: node
+        ? laneCost(lanes, inner) + (laneCost(lanes, all) + 1.5 * strided) / points
+        : laneCost(lanes, all) + 1.5 * strided,
     })
   }
   if (node && (node.op === 'sum' || node.op === 'max' || node.op === 'min' || node.op === 'prod')) {
@@ -167,8 +169,7 @@ function chooseTile(
   if (!reduces) return { ...none, laneTile: Math.min(vectors, 2) }
 
   const moves = (operand: Operand, i: Index | undefined): boolean =>
-    i !== undefined &&
-    (operand.access.strides.has(i.name) || operand.access.computedBy.has(i.name))
+    i !== undefined && (operand.access.strides.has(i.name) || operand.access.computedBy.has(i.name))
   let rows: Index | undefined
   let most = 0
   for (const i of outs) {
@@ -185,7 +186,12 @@ function chooseTile(
     ? dotTile(rows)
     : plainTile(rows, vectors, Math.max(ofLanes.length, 1), ofRows.length)
   const bytes = (list: readonly Operand[]): number => list.reduce((sum, o) => sum + o.elements, 0)
-  return { rows, rowTile, laneTile, lanesOuter: rows !== undefined && bytes(ofLanes) > bytes(ofRows) }
+  return {
+    rows,
+    rowTile,
+    laneTile,
+    lanesOuter: rows !== undefined && bytes(ofLanes) > bytes(ofRows),
+  }
 }
 
 /** Rows × 4 partial-sum vectors, one per lane of the result. */

@@ -10,6 +10,8 @@ export interface Slot {
   readonly dtype: 'f32' | 'i32' | 'bool'
   /** Maximum extents; strides follow from them, row-major. */
   readonly shape: readonly number[]
+  /** Per dimension the bounded dim whose count is its true extent. */
+  readonly bounds: readonly (string | undefined)[]
 }
 
 /** One equation of a nest: computed at each point of the nest's domain, then kept in a local for the next ones. */

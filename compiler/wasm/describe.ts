@@ -3,7 +3,13 @@ import type { Program, Tensor } from '../ir/types.ts'
 import { bytesOf, flopsOf, type ScheduledEntry } from '../schedule/kernels.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
-import { abiVersion, type EntrySpec, type InputSpec, type Manifest, type TensorSpec } from './manifest.ts'
+import {
+  abiVersion,
+  type EntrySpec,
+  type InputSpec,
+  type Manifest,
+  type TensorSpec,
+} from './manifest.ts'
 import { bytesOfTensor, intactAfter, type MemoryPlan } from './memory.ts'
 import { countsOf } from './module.ts'
 
@@ -19,7 +25,8 @@ export interface DescribeInput {
 export function describe(input: DescribeInput, target: Target): Manifest {
   const { program, plan } = input
   const spec = (tensor: Tensor): TensorSpec => specOf(tensor, plan.persistent.get(tensor.name)!)
-  const cell = (role: 'step' | 'seed'): TensorSpec => spec(program.tensors.find((t) => t.role === role)!)
+  const cell = (role: 'step' | 'seed'): TensorSpec =>
+    spec(program.tensors.find((t) => t.role === role)!)
   return {
     abi: abiVersion,
     netc: input.version,

@@ -5,7 +5,7 @@
  */
 import { typeOf } from '../ir/build.ts'
 import type { BinaryOp, DType, Scalar, UnaryOp } from '../ir/types.ts'
-import { InternalError, assertNever } from '../support/diagnostic.ts'
+import { assertNever, InternalError } from '../support/diagnostic.ts'
 import { type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
 import { type Binding, type Context, inLane, varyingIndex } from './context.ts'
 import type { Value } from './function.ts'
@@ -77,7 +77,9 @@ function indexVector(binding: Binding | undefined, context: Context, name: strin
   const { build } = context.kernel
   const { module } = build
   const { variable, offset, varying } = binding
-  const start = varying ? [offset, offset + 1, offset + 2, offset + 3] : [offset, offset, offset, offset]
+  const start = varying
+    ? [offset, offset + 1, offset + 2, offset + 3]
+    : [offset, offset, offset, offset]
   const lanes = new Uint8Array(Int32Array.from(start).buffer)
   if (!variable) {
     return build.value(`i${start.join()}`, v128, [], () => module.v128.const(lanes))
@@ -89,7 +91,13 @@ function indexVector(binding: Binding | undefined, context: Context, name: strin
 }
 
 const mathFunctions: ReadonlySet<string> = new Set([
-  'exp', 'log', 'tanh', 'sigmoid', 'erf', 'sin', 'cos',
+  'exp',
+  'log',
+  'tanh',
+  'sigmoid',
+  'erf',
+  'sin',
+  'cos',
 ])
 
 function unaryVector(op: UnaryOp, type: DType, operand: Scalar, context: Context): Value {
@@ -277,9 +285,7 @@ function castVector(type: DType, operand: Scalar, context: Context): Value {
       return from === 'f32' ? module.f32x4.ne(x, zero) : module.i32x4.ne(x, zero)
     }
     if (from === 'bool') return module.v128.and(x, module.v128.const(splatBytes(1, type)))
-    return type === 'f32'
-      ? module.f32x4.convert_i32x4_s(x)
-      : module.i32x4.trunc_sat_f32x4_s(x)
+    return type === 'f32' ? module.f32x4.convert_i32x4_s(x) : module.i32x4.trunc_sat_f32x4_s(x)
   })
 }
 
@@ -309,7 +315,10 @@ function integerLanes(e: Scalar, context: Context): Value {
   const { module } = build
   const lanes = varyingIndex(context) === undefined ? 1 : context.width
   const values = Array.from({ length: lanes }, (_, lane) =>
-    integer(e, lanes === 1 && varyingIndex(context) === undefined ? context : inLane(context, lane)),
+    integer(
+      e,
+      lanes === 1 && varyingIndex(context) === undefined ? context : inLane(context, lane),
+    ),
   )
   const key = `lanes ${values.map((v) => (typeof v === 'number' ? `=${v}` : v.local)).join()}`
   return build.value(key, v128, values, () => {
@@ -320,5 +329,3 @@ function integerLanes(e: Scalar, context: Context): Value {
     return result
   })
 }
-
-

@@ -167,5 +167,3 @@ export class FunctionBuilder {
     this.module.addFunction(name, params(this.#params), none, [...this.#locals], body)
   }
 }
-
-

@@ -2,7 +2,7 @@
  * i32 expressions as plain integers: positions in tensors, where nothing varies along the lanes. In: an expression and a
  * context without a varying index. Out: a constant or a local.
  */
-import { binary as fold, int as constant } from '../ir/build.ts'
+import { int as constant, binary as fold } from '../ir/build.ts'
 import type { BinaryOp, Scalar } from '../ir/types.ts'
 import { InternalError } from '../support/diagnostic.ts'
 import { i32, type Module, type Ref } from './assembler.ts'
@@ -17,7 +17,8 @@ export function integer(e: Scalar, context: Context): Int {
       return e.value
     case 'index': {
       const binding = context.indices.get(e.name)
-      if (!binding || binding.varying) throw new InternalError(`index ${e.name} is not a scalar here`)
+      if (!binding || binding.varying)
+        throw new InternalError(`index ${e.name} is not a scalar here`)
       const { variable, offset } = binding
       if (!variable) return offset
       if (offset === 0) return variable
@@ -54,7 +55,12 @@ export function integerOf(op: BinaryOp, left: Int, right: Int, context: Context)
   }
   const name = (value: Int): string => (typeof value === 'number' ? `=${value}` : `${value.local}`)
   return build.value(`${op} i32 ${name(left)} ${name(right)}`, i32, [left, right], () =>
-    scalarBinary(op, () => build.int(left), () => build.int(right), module),
+    scalarBinary(
+      op,
+      () => build.int(left),
+      () => build.int(right),
+      module,
+    ),
   )
 }
 

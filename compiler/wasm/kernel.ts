@@ -2,8 +2,9 @@
  * One kernel as one WebAssembly function `(slot addresses…, lo, hi, counts…)`. In: the kernel's nests. Out: the function
  * in the module. It computes the part lo..hi of its outermost index; kernels without such an index ignore both.
  */
-import { index } from '../ir/build.ts'
+
 import { extentsIn } from '../ir/affine.ts'
+import { index } from '../ir/build.ts'
 import type { Equation, Index } from '../ir/types.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
@@ -202,16 +203,12 @@ class KernelEmitter {
     if (whole * step < size) body(scope, columns(undefined, whole * step, size))
   }
 
-  #tile(
-    nest: LoopNest,
-    scope: Scope,
-    rows: readonly Context[],
-    columns: readonly Column[],
-  ): void {
+  #tile(nest: LoopNest, scope: Scope, rows: readonly Context[], columns: readonly Column[]): void {
     const { lanes, reduction } = nest
     const elements = rows.flatMap((row) =>
       columns.map(({ binding, width }): Element => {
-        if (!lanes || !binding) return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
+        if (!lanes || !binding)
+          return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
         const context = { ...withIndex(row, lanes.name, binding), width }
         return {
           context,
@@ -241,7 +238,12 @@ class KernelEmitter {
         const type = this.#context.slots.get(target)!.slot.dtype === 'f32' ? 'f32' : 'i32'
         const statements = at
           ? scatterAdd(target, at, type, value, here)
-          : store(target, outs.map((i) => index(i)), value, here)
+          : store(
+              target,
+              outs.map((i) => index(i)),
+              value,
+              here,
+            )
         scope.statements.push(...statements)
       })
     }

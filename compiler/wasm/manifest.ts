@@ -70,7 +70,10 @@ export interface Manifest {
   readonly data: readonly {
     readonly name: string
     readonly reader: string
-    readonly args: readonly { readonly name: string | null; readonly value: string | number | boolean }[]
+    readonly args: readonly {
+      readonly name: string | null
+      readonly value: string | number | boolean
+    }[]
   }[]
   /** Bytes of memory in all. */
   readonly memory: number

@@ -6,7 +6,8 @@
 import { rangeOf } from '../ir/affine.ts'
 import { freeIndices } from '../ir/traverse.ts'
 import type { Scalar } from '../ir/types.ts'
-import { accessOf, type Access } from '../schedule/access.ts'
+import { type Access, accessOf } from '../schedule/access.ts'
+import type { Slot } from '../schedule/types.ts'
 import { i32, type Ref, v128 } from './assembler.ts'
 import { type Context, inLane, varyingIndex } from './context.ts'
 import type { Int, Value } from './function.ts'
@@ -25,7 +26,7 @@ export function load(e: Read, context: Context): Value {
   const { module } = build
   const { slot, address } = slots.get(e.tensor)!
   const access = accessOf(e.at, slot.shape)
-  const guard = guardOf(e, slot.shape, context)
+  const guard = guardOf(e, slot, context)
   const lanes = varyingIndex(context)
   const guardVaries = lanes !== undefined && guard.some((g) => freeIndices(g.position).has(lanes))
   if (lanes !== undefined && (guardVaries || access.computedBy.has(lanes))) {
@@ -132,14 +133,20 @@ function clamp(position: Int, size: number, context: Context): Int {
 
 interface Guard {
   readonly position: Scalar
-  readonly size: number
+  readonly size: Int
 }
 
 /** The positions of a guarded read that may lie outside. */
-function guardOf(e: Read, shape: readonly number[], context: Context): Guard[] {
+function guardOf(e: Read, slot: Slot, context: Context): Guard[] {
   if (!e.guarded) return []
-  return e.at.flatMap((position, d) => {
-    const size = shape[d]!
+  return e.at.flatMap((position, d): Guard[] => {
+    const bound = slot.bounds[d]
+    if (bound !== undefined) {
+      const within =
+        position.kind === 'index' && context.extents.get(position.name)?.bound === bound
+      return within ? [] : [{ position, size: context.kernel.counts.get(bound)! }]
+    }
+    const size = slot.shape[d]!
     const range = rangeOf(position, context.extents)
     return range && range.min >= 0 && range.max < size ? [] : [{ position, size }]
   })
@@ -153,8 +160,9 @@ function guardTest(guard: readonly Guard[], context: Context): Value | undefined
     const at = integer(position, context)
     const name = typeof at === 'number' ? `=${at}` : `${at.local}`
     // Unsigned, a negative position is beyond every size.
-    const inside = build.value(`${name}<${size}`, i32, [at], () =>
-      module.i32.lt_u(build.int(at), module.i32.const(size)),
+    const limit = typeof size === 'number' ? `=${size}` : `${size.local}`
+    const inside = build.value(`${name}<${limit}`, i32, [at, size], () =>
+      module.i32.lt_u(build.int(at), build.int(size)),
     )
     const before = test
     test = before
@@ -187,18 +195,12 @@ export function store(
   if (stride === 1) return storeUnit(context, to, offset, () => build.get(value))
   return Array.from({ length: context.width }, (_, lane) => {
     const constant = offset + lane * stride * 4
-    const where =
-      constant >= 0 ? to() : module.i32.add(to(), module.i32.const(constant))
+    const where = constant >= 0 ? to() : module.i32.add(to(), module.i32.const(constant))
     return module.v128.store32_lane(Math.max(constant, 0), 4, lane, where, build.get(value))
   })
 }
 
-function storeUnit(
-  context: Context,
-  to: () => Ref,
-  offset: number,
-  value: () => Ref,
-): Ref[] {
+function storeUnit(context: Context, to: () => Ref, offset: number, value: () => Ref): Ref[] {
   const { v128: ops } = context.kernel.build.module
   switch (context.width) {
     case 2:
@@ -242,5 +244,3 @@ export function scatterAdd(
     ...storeUnit(context, to, offset, () => module.local.get(sum, v128)),
   ]
 }
-
-

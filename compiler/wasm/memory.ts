@@ -126,7 +126,11 @@ function lifetimesOf(scheduled: ScheduledEntry): Map<string, Lifetime> {
 }
 
 /** Stored temps whose contents still stand when kernel `at` has run, in the order they were made. */
-export function intactAfter(plan: EntryPlan, at: number, bytes: (name: string) => number): string[] {
+export function intactAfter(
+  plan: EntryPlan,
+  at: number,
+  bytes: (name: string) => number,
+): string[] {
   const made = [...plan.lifetimes].filter(([, life]) => life.first <= at)
   return made
     .filter(([name, life]) => {

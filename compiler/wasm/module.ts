@@ -6,7 +6,17 @@
 import type { Program } from '../ir/types.ts'
 import { kernelKey, type ScheduledEntry } from '../schedule/kernels.ts'
 import type { Kernel } from '../schedule/types.ts'
-import { i32, kernelPrefix, type Module, newModule, none, optimize, params, type Ref, type Target } from './assembler.ts'
+import {
+  i32,
+  kernelPrefix,
+  type Module,
+  newModule,
+  none,
+  optimize,
+  params,
+  type Ref,
+  type Target,
+} from './assembler.ts'
 import { emitKernel } from './kernel.ts'
 import { linkMath } from './link.ts'
 import type { Manifest } from './manifest.ts'

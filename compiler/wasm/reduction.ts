@@ -7,8 +7,8 @@
  * blocks of at most `longest` terms whose sums are added up, so that rounding errors of long sums stay small.
  */
 import type { Index, ReduceOp, Scalar } from '../ir/types.ts'
-import { InternalError } from '../support/diagnostic.ts'
 import type { Reduction } from '../schedule/types.ts'
+import { InternalError } from '../support/diagnostic.ts'
 import { i32, type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
 import { type Binding, type Context, withIndex } from './context.ts'
 import { constantVector, vector } from './expression.ts'
@@ -30,8 +30,12 @@ interface Accumulator {
   readonly element: Element
   readonly context: Context
   readonly value: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
-  readonly position: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref } | undefined
-  readonly total: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref } | undefined
+  readonly position:
+    | { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
+    | undefined
+  readonly total:
+    | { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
+    | undefined
 }
 
 export function emitReduction(
@@ -168,8 +172,12 @@ class Reducer {
     const count = this.#count(k)
     if (last && this.#flushAt === this.#over.length) {
       this.#blocks(scope, count, 1, (at, from, to) => {
-        build.loop(at, from, to, 1, (within, index) =>
-          inner(within, { variable: index, offset: 0, varying: false }),
+        build.loop(
+          at,
+          from,
+          to,
+          1,
+          (within, index) => inner(within, { variable: index, offset: 0, varying: false }),
           { induction: true },
         )
       })
@@ -324,10 +332,7 @@ class Reducer {
       scope,
       module.v128.bitselect(build.get(position), acc.position!.get(), build.get(mask)),
     )
-    acc.value.set(
-      scope,
-      module.v128.bitselect(build.get(value), acc.value.get(), build.get(mask)),
-    )
+    acc.value.set(scope, module.v128.bitselect(build.get(value), acc.value.get(), build.get(mask)))
   }
 
   /** [Σ a0, Σ a1, Σ a2, Σ a3] of up to four vectors of partial results. */

@@ -1,0 +1,94 @@
+/**
+ * The pipeline, as a table of contents: `.net` text → syntax tree → program of equations → passes → modules.
+ * A pass is a pure function with a name; `lower` runs them up to any one, and with `verify` each is checked and the
+ * guilty one named.
+ */
+import { differentiate } from './differentiate/index.ts'
+import { elaborate } from './elaborate/index.ts'
+import { type CompiledModule, generate } from './generate.ts'
+import type { Program } from './ir/types.ts'
+import { verify } from './ir/verify.ts'
+import { cse } from './passes/cse.ts'
+import { dce } from './passes/dce.ts'
+import { inline } from './passes/inline.ts'
+import type { Pass } from './passes/pass.ts'
+import { simplify } from './passes/simplify.ts'
+import { type Diagnostic, Diagnostics } from './support/diagnostic.ts'
+import type { Source } from './support/span.ts'
+import { parse } from './syntax/parse.ts'
+import { version } from './version.ts'
+import type { Target } from './wasm/assembler.ts'
+
+/** In the order they run. Simplification meets what differentiation wrote; sharing then finds more that is equal. */
+export const passes: readonly Pass[] = [differentiate, simplify, cse, inline, dce]
+
+/** Where `netc ir --after` can stop; `elaborate` is before every pass. */
+export const passNames: readonly string[] = ['elaborate', ...passes.map((p) => p.name)]
+
+export interface CompileOptions {
+  /** The name shown in messages and kept in the manifest. */
+  readonly file?: string
+  /** Values for declared dims, `--dim width=128`. */
+  readonly dims?: Readonly<Record<string, number>>
+  /** Which builds to make; both when left out, none for an empty list. */
+  readonly targets?: readonly Target[]
+  /** Finds the text of an imported file; without it nothing can be imported. */
+  readonly resolve?: (path: string, from: Source) => Source | undefined
+  /** False keeps every equation a kernel of its own. */
+  readonly fuse?: boolean
+  /** Checks the program after each pass. */
+  readonly verify?: boolean
+}
+
+export interface Compiled {
+  readonly diagnostics: readonly Diagnostic[]
+  /** As elaborated, before any pass; undefined when there are errors. */
+  readonly program: Program | undefined
+  readonly modules: { readonly [target in Target]?: CompiledModule } | undefined
+}
+
+/** Compiles the text of a `.net` file. User errors are in `diagnostics`; it throws only on a defect of netc. */
+export function compile(text: string, options: CompileOptions = {}): Compiled {
+  const { diagnostics, program } = analyze(text, options)
+  if (!program) return { diagnostics, program, modules: undefined }
+  const modules = generate(lower(program, options), {
+    targets: options.targets ?? ['simd', 'relaxed'],
+    fuse: options.fuse ?? true,
+    sourceText: text,
+    version,
+  })
+  return { diagnostics, program, modules }
+}
+
+/** The front half: parses and elaborates, without a pass and without code. */
+export function analyze(
+  text: string,
+  options: Pick<CompileOptions, 'file' | 'dims' | 'resolve'> = {},
+): { readonly diagnostics: readonly Diagnostic[]; readonly program: Program | undefined } {
+  const diagnostics = new Diagnostics()
+  const file = parse({ file: options.file ?? 'model.net', text }, diagnostics)
+  const program = diagnostics.hasErrors
+    ? undefined
+    : elaborate(
+        file,
+        { dims: options.dims ?? {}, resolve: options.resolve ?? (() => undefined) },
+        diagnostics,
+      )
+  return { diagnostics: diagnostics.all, program: diagnostics.hasErrors ? undefined : program }
+}
+
+/** Runs the passes, all of them or up to and with `after`. */
+export function lower(
+  program: Program,
+  options: { readonly after?: string; readonly verify?: boolean } = {},
+): Program {
+  let lowered = program
+  if (options.verify) verify(lowered, 'elaborate')
+  if (options.after === 'elaborate') return lowered
+  for (const pass of passes) {
+    lowered = pass.run(lowered)
+    if (options.verify) verify(lowered, pass.name)
+    if (pass.name === options.after) break
+  }
+  return lowered
+}
