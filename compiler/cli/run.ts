@@ -1,6 +1,6 @@
 /** From arguments to an exit code: finds the command, runs it, and turns whatever goes wrong into words. */
-import { readFileSync } from 'node:fs'
 import { NetcError } from '../../runtime/index.ts'
+import { version } from '../version.ts'
 import { check } from './check.ts'
 import { type Command, helpOf, meant, parseCall } from './command.ts'
 import { compileCommand } from './compile.ts'
@@ -24,20 +24,6 @@ export const commands: readonly Command[] = [
   ir,
   fmt,
 ]
-
-/** The package's version; the file lies at the same depth from the source and from the build. */
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      const text = readFileSync(new URL(up, import.meta.url), 'utf8')
-      const { name, version: found } = JSON.parse(text) as { name: string; version: string }
-      if (name === 'netc') return found
-    } catch {
-      // The source lies two folders below the package's root, the build three.
-    }
-  }
-  return 'unknown'
-}
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length))
@@ -66,7 +52,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 async function dispatch(args: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = args
   if (name === '--version' || name === '-v') {
-    io.out(`${version()}\n`)
+    io.out(`${version}\n`)
     return exit.done
   }
   if (name === undefined) {
