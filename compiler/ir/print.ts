@@ -73,7 +73,7 @@ export function printEquation(equation: Equation, context = anywhere): string {
 /** `param W: f32[I=784, O=10]` */
 export function printTensor(tensor: Tensor, context = anywhere): string {
   const shape = tensor.shape.map((x) => printExtent(x, context)).join(', ')
-  const initial = tensor.initial === undefined ? '' : ` = ${numberText(tensor.initial)}`
+  const initial = tensor.initial === undefined ? '' : ` = ${constantText('f32', tensor.initial)}`
   const range = tensor.range === undefined ? '' : ` range ${numberText(tensor.range)}`
   const type = `${tensor.dtype}[${shape}]`
   return `${tensor.role} ${nameText(tensor.name)}: ${type}${initial}${range}${spanText(tensor.span, context)}`
