@@ -107,7 +107,8 @@ class Walk implements Adjoint {
   }
 
   #origin(tensor: string): Origin {
-    return { span: this.#equation.origin.span, note: `adjoint of ${tensor}` }
+    const { span, note } = this.#equation.origin
+    return { span, note: `adjoint of ${tensor}${note === '' ? '' : ` ${note}`}` }
   }
 
   #result(e: Scalar, top: boolean): Scalar {
@@ -158,7 +159,8 @@ class Walk implements Adjoint {
     if (outs.filter((i) => i.extent.bound !== undefined).length > 1) {
       throw new InternalError(`differentiate: ${tensor.name} would have two bounded dims`)
     }
-    const origin: Origin = { span: this.#equation.origin.span, note: `${op} for the adjoint` }
+    const { span, note } = this.#equation.origin
+    const origin: Origin = { span, note: `${op} for the adjoint${note === '' ? '' : ` ${note}`}` }
     const body = reduce(op, e.over, e.body)
     this.helpers.push({ target: tensor.name, outs, at: undefined, body, origin })
     return read(

@@ -40,11 +40,11 @@ interface Definition {
   readonly free: boolean
 }
 
-export function inlineEntry(
-  program: Program,
-  entry: Entry,
-  keep: ReadonlySet<string> = new Set(),
-): Entry {
+/**
+ * `readable`: for a text that is read rather than run, a value with one read goes there even if it is evaluated more
+ * often.
+ */
+export function inlineEntry(program: Program, entry: Entry, readable = false): Entry {
   const tensor = tensorsOf(program, entry)
   const fixed = protectedTensors(entry)
   const uses = countReads(entry)
@@ -66,9 +66,10 @@ export function inlineEntry(
         if (isStale(definition, at, versions, entry)) return undefined
         return expand(definition.equation, read, context)
       })
-      const mayMove = !eq.at && !fixed.has(eq.target) && !keep.has(eq.target)
+      const mayMove = !eq.at && !fixed.has(eq.target)
       const kind = mayMove ? kindOf(eq, uses.get(eq.target) ?? 0, tensor) : undefined
-      if (kind) definitions.set(eq.target, { equation: eq, stage: at, free: kind === 'free' })
+      if (kind)
+        definitions.set(eq.target, { equation: eq, stage: at, free: kind === 'free' || readable })
       return eq
     })
     return { ...stage, equations }
@@ -111,19 +112,32 @@ function isTrivial(e: Scalar, tensor: (name: string) => Tensor | undefined): boo
       return !e.guarded && e.at.every((p) => !holdsRead(p))
     case 'binary':
     case 'unary':
-      return e.kind === 'unary'
-        ? e.op === 'neg' && isCellOrConst(e.value, tensor)
-        : isCellOrConst(e.left, tensor) && isCellOrConst(e.right, tensor) && e.op !== 'pow'
+      return size(e, 6) < 6 && isOfCells(e, tensor)
     default:
       return false
   }
 }
 
-/** Rank 0: loops keep it in a register, and an operation on it leaves them. */
-function isCellOrConst(e: Scalar, tensor: (name: string) => Tensor | undefined): boolean {
-  if (e.kind === 'const') return true
-  if (e.kind === 'cast') return e.value.kind === 'count'
-  return e.kind === 'read' && tensor(e.tensor)?.shape.length === 0
+/** Arithmetic on values of rank 0: loops keep it in a register, evaluated before they start. */
+function isOfCells(e: Scalar, tensor: (name: string) => Tensor | undefined): boolean {
+  switch (e.kind) {
+    case 'const':
+      return true
+    case 'cast':
+      return e.value.kind === 'count'
+    case 'read':
+      return tensor(e.tensor)?.shape.length === 0
+    case 'unary':
+      return e.op === 'neg' && isOfCells(e.value, tensor)
+    case 'binary':
+      return (
+        (e.op === 'add' || e.op === 'sub' || e.op === 'mul' || e.op === 'div') &&
+        isOfCells(e.left, tensor) &&
+        isOfCells(e.right, tensor)
+      )
+    default:
+      return false
+  }
 }
 
 const holdsRead = (e: Scalar): boolean => some(e, (node) => node.kind === 'read')

@@ -1,7 +1,7 @@
 /**
  * Rules for `select` and guarded reads: branches that cannot be taken, tests repeated inside, guards proven.
  */
-import { binary, constant, select, unary } from '../../ir/build.ts'
+import { binary, constant, select, typeOf, unary } from '../../ir/build.ts'
 import type { Scalar } from '../../ir/types.ts'
 import { same } from '../key.ts'
 import { isConst, isProven, on, type Rule, rangeIn } from './rule.ts'
@@ -48,6 +48,11 @@ export const selectionRules: readonly Rule[] = [
     const proven = e.at.every((p, k) => isProven(p, shape[k]!, context))
     return proven ? { ...e, guarded: false } : undefined
   }),
+  on('cast', 'float(c) -> where(c, 1, 0)', (e) =>
+    e.type === 'f32' && typeOf(e.value) === 'bool'
+      ? select(e.value, constant(1), constant(0))
+      : undefined,
+  ),
   on('cast', 'cast of an index -> f32 constant where it is one', (e, context) => {
     const range = e.type === 'f32' ? rangeIn(e.value, context) : undefined
     return range && range.min === range.max ? constant(Math.fround(range.min)) : undefined

@@ -1,0 +1,163 @@
+/**
+ * Scalar expressions as `.net` text with as few parentheses as they need. Casts that the language makes by itself are
+ * not written (`e / batch`, `2 * x`); `stopgrad` is dropped, for nothing differentiates the text again.
+ */
+
+import { typeOf } from '../ir/build.ts'
+import type { BinaryOp, Extent, Index, Scalar } from '../ir/types.ts'
+import { assertNever } from '../support/diagnostic.ts'
+
+export interface TextContext {
+  readonly name: (tensor: string) => string
+  readonly shape: (tensor: string) => readonly Extent[]
+  /** Extents of the indices in scope. */
+  readonly extents: ReadonlyMap<string, Extent>
+  /** Indices whose extent follows from a read, so that it is not written. */
+  readonly inferred: ReadonlySet<string>
+}
+
+const infix: Partial<Record<BinaryOp, readonly [text: string, level: number]>> = {
+  or: ['or', 1],
+  and: ['and', 2],
+  lt: ['<', 4],
+  le: ['<=', 4],
+  gt: ['>', 4],
+  ge: ['>=', 4],
+  eq: ['==', 4],
+  ne: ['!=', 4],
+  add: ['+', 5],
+  sub: ['-', 5],
+  mul: ['*', 6],
+  div: ['/', 6],
+  mod: ['%', 6],
+  pow: ['^', 8],
+}
+
+const prefixLevel = 7
+
+export const extentText = (x: Extent): string => x.bound ?? String(x.size)
+
+export function indexText(i: Index, context: TextContext): string {
+  return context.inferred.has(i.name) ? i.name : `${i.name}: ${extentText(i.extent)}`
+}
+
+/** `float`: the text must have the type f32 by itself, as a whole body or the argument of a function. */
+export function scalarText(e: Scalar, context: TextContext, level = 0, float = false): string {
+  const print = (part: Scalar, inside = 0): string => scalarText(part, context, inside)
+  switch (e.kind) {
+    case 'const':
+      return constantText(e, level, float)
+    case 'index':
+      return e.name
+    case 'count':
+      return e.dim
+    case 'read':
+      return readText(e, context)
+    case 'unary': {
+      if (e.op === 'neg') return wrap(`-${print(e.value, prefixLevel)}`, level > 5)
+      if (e.op === 'not') return wrap(`not ${print(e.value, 3)}`, level > 3)
+      const isFloat = typeOf(e.value) === 'f32'
+      return `${e.op}(${scalarText(e.value, context, 0, isFloat)})`
+    }
+    case 'binary':
+      return binaryText(e, context, level)
+    case 'select': {
+      const then = scalarText(e.then, context, 0, float)
+      return `where(${print(e.test)}, ${then}, ${print(e.otherwise)})`
+    }
+    case 'cast':
+      return castText(e, context, level, float)
+    case 'stopgrad':
+      return scalarText(e.value, context, level, float)
+    case 'reduce': {
+      const over = e.over.map((i) => indexText(i, context)).join(', ')
+      return `${e.op}[${over}](${scalarText(e.body, context, 0, e.type === 'f32')})`
+    }
+    case 'random':
+      return `random(${e.site}, ${print(e.element)})`
+    default:
+      return assertNever(e)
+  }
+}
+
+const wrap = (text: string, needed: boolean): string => (needed ? `(${text})` : text)
+
+type Node<K extends Scalar['kind']> = Extract<Scalar, { readonly kind: K }>
+
+function constantText(e: Node<'const'>, level: number, float: boolean): string {
+  if (e.type === 'bool') return e.value === 0 ? 'false' : 'true'
+  if (e.value < 0 || Object.is(e.value, -0)) {
+    const positive = constantText({ ...e, value: -e.value }, 0, float)
+    return wrap(`-${positive}`, level > 5)
+  }
+  if (!Number.isFinite(e.value)) return Number.isNaN(e.value) ? '(0.0 / 0.0)' : '(1.0 / 0.0)'
+  const digits = e.type === 'i32' ? String(e.value) : shortest(e.value)
+  return e.type === 'f32' && float && !/[.e]/.test(digits) ? `${digits}.0` : digits
+}
+
+/** The fewest digits that give this f32 again. */
+function shortest(value: number): string {
+  if (Math.fround(value) !== value) return String(value)
+  for (let digits = 1; digits <= 9; digits++) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return String(short)
+  }
+  return String(value)
+}
+
+function readText(e: Node<'read'>, context: TextContext): string {
+  const name = context.name(e.tensor)
+  if (e.at.length === 0) return name
+  const shape = context.shape(e.tensor)
+  const at = e.at.map((p, k) => {
+    const text = scalarText(p, context)
+    // Standing alone the index would take the dimension's extent for its own.
+    const own = p.kind === 'index' && !e.guarded ? context.extents.get(p.name) : undefined
+    const other = own && (own.size !== shape[k]?.size || own.bound !== shape[k]?.bound)
+    return other ? `${text} + 0` : text
+  })
+  return `${name}${e.guarded ? '?' : ''}[${at.join(', ')}]`
+}
+
+/** Whether the text would be taken for whole numbers: constants, counts and sums of them. */
+function looksInt(e: Scalar): boolean {
+  switch (e.kind) {
+    case 'const':
+      return e.type !== 'f32' || /^\d+$/.test(shortest(Math.abs(e.value)))
+    case 'cast':
+      return e.type === 'f32' && typeOf(e.value) === 'i32'
+    case 'unary':
+      return e.op === 'neg' && looksInt(e.value)
+    case 'select':
+      return looksInt(e.then) && looksInt(e.otherwise)
+    default:
+      return false
+  }
+}
+
+function binaryText(e: Node<'binary'>, context: TextContext, level: number): string {
+  const operator = infix[e.op]
+  const floats = typeOf(e.left) === 'f32'
+  // Two whole numbers would be computed as such: the left one says that they are not.
+  const float = floats && looksInt(e.left) && looksInt(e.right)
+  if (!operator) {
+    const left = scalarText(e.left, context, 0, float)
+    return `${e.op}(${left}, ${scalarText(e.right, context)})`
+  }
+  const [text, own] = operator
+  // Comparisons do not chain, powers bind to the right.
+  const [before, after] = own === 4 ? [5, 5] : own === 8 ? [9, 8] : [own, own + 1]
+  const left = scalarText(e.left, context, before, float)
+  const joined = `${left} ${text} ${scalarText(e.right, context, after)}`
+  return wrap(joined, level > own)
+}
+
+function castText(e: Node<'cast'>, context: TextContext, level: number, float: boolean): string {
+  const from = typeOf(e.value)
+  if (e.type === 'i32') return `int(${scalarText(e.value, context)})`
+  // A count beside a float becomes one; other whole numbers say so, for they may stand in a division.
+  if (from === 'i32' && !float && (e.value.kind === 'count' || e.value.kind === 'read')) {
+    return scalarText(e.value, context, level)
+  }
+  return `float(${scalarText(e.value, context)})`
+}
