@@ -21,6 +21,9 @@ export type EvaluateArgument = (e: Expr, param: Param, ctx: Context) => Value
 export const evaluateArgument: EvaluateArgument = (e, param, ctx) =>
   ctx.world.evaluator.expr(e, { ...inner(ctx), whole: param.type?.kind === 'dim' })
 
+/** Where the arguments of a call stand, for messages. */
+export const argumentSpans = new WeakMap<object, ReadonlyMap<string, Span>>()
+
 /** `dense(x, O)` for messages. */
 export const signatureOf = (item: { name: { text: string }; params: readonly Param[] }): string =>
   `${item.name.text}(${item.params.map((p) => textOf(p)).join(', ')})`
@@ -36,6 +39,8 @@ export function bindArguments(
   const { world } = ctx
   const callee = item.name.text
   const bound = new Map<string, Value>()
+  const spans = new Map<string, Span>()
+  argumentSpans.set(bound, spans)
   const open = [...item.params]
   const given = (value: Value, param: Param): void => {
     bound.set(param.name.text, value)
@@ -74,6 +79,7 @@ export function bindArguments(
       failed = true
       break
     }
+    spans.set(param.name.text, arg.span)
     given(arg.value(param), param)
   }
   for (const arg of call.args) {
@@ -88,7 +94,10 @@ export function bindArguments(
     } else if (bound.has(name)) {
       world.report('NET2008', arg.name.span, { callee, name }, ctx)
       failed = true
-    } else given(evaluate(arg.value, param, ctx), param)
+    } else {
+      spans.set(name, arg.value.span)
+      given(evaluate(arg.value, param, ctx), param)
+    }
   }
   for (const param of [...open]) {
     if (param.initial !== undefined) continue

@@ -107,7 +107,9 @@ export function callBuiltin(
     return errorValue
   }
   if (values.length < least) {
-    const args = { callee: name, name: 'an argument', signature: signatures[name] ?? `${name}(x)` }
+    const signature = signatures[name] ?? `${name}(x)`
+    const names = signature.slice(name.length + 1, -1).split(', ')
+    const args = { callee: name, name: names[values.length] ?? 'x', signature }
     world.report('NET2007', e.span, args, ctx)
     return errorValue
   }

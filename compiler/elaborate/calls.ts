@@ -9,6 +9,7 @@ import { size } from '../ir/traverse.ts'
 import type { Extent, Origin } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Block, DimExpr, Expr, Param, Statement } from '../syntax/ast.ts'
+import { argumentSpans } from './arguments.ts'
 import {
   type Callable,
   type Context,
@@ -114,7 +115,7 @@ function elaborateCall(
     whole: false,
     bases: undefined,
   }
-  const bound: Bound = { variables: new Map(), rest: undefined }
+  const bound: Bound = { variables: new Map(), rest: undefined, failed: false }
   const scope = new Scope(globals)
   if (!bindDims(item, args, bound, site, ctx, outer)) return errorValue
   frame.rest = bound.rest
@@ -124,6 +125,7 @@ function elaborateCall(
   if (given === undefined) return errorValue
   const result = item.result?.kind === 'tensor' ? item.result : undefined
   const declared = result === undefined ? undefined : declaredShape(result, within)
+  if (result !== undefined && declared === undefined) return errorValue
   const value = world.evaluator.block(
     item.body,
     {
@@ -189,7 +191,8 @@ function bindDims(
   for (const param of item.params) {
     const value = args.get(param.name.text)
     if (param.type?.kind !== 'dim' || value === undefined) continue
-    const extent = toExtent(value, param.name.text, site, ctx)
+    const at = argumentSpans.get(args)?.get(param.name.text) ?? site
+    const extent = toExtent(value, param.name.text, at, ctx)
     if (extent === undefined) fine = false
     else bound.variables.set(param.name.text, extent)
   }
@@ -213,13 +216,14 @@ function bindDims(
     const mismatch = matchShape(param.type, tensor.shape, bound, outer)
     if (mismatch !== undefined) wrong(param, describe(tensor), mismatch.why)
   }
-  return fine
+  return fine && !bound.failed
 
   function wrong(param: Param, given: string, why: string): void {
     fine = false
     const wanted = param.type === undefined ? '' : withSizes(textOf(param.type), bound)
-    const args = { callee: item.name.text, param: param.name.text, wanted, given, why }
-    world.report('NET3002', site, args, ctx)
+    const name = param.name.text
+    const at = argumentSpans.get(args)?.get(name) ?? site
+    world.report('NET3002', at, { callee: item.name.text, param: name, wanted, given, why }, ctx)
   }
 }
 
@@ -300,20 +304,30 @@ function relabel(type: TensorType, given: readonly Extent[], bound: Bound): read
 }
 
 /** The declared result as far as it is known; `..` spread out. */
-function declaredShape(type: TensorType, ctx: Context): (Extent | undefined)[] {
-  return type.dims.flatMap((d) => {
-    if (d.kind !== 'rest') return [evalDim(d, ctx)]
-    if (ctx.frame.rest !== undefined) return [...ctx.frame.rest]
-    ctx.world.report('NET3019', d.span, { place: 'in a result without `..` in a parameter' }, ctx)
-    return []
-  })
+function declaredShape(type: TensorType, ctx: Context): Extent[] | undefined {
+  const shape: Extent[] = []
+  for (const d of type.dims) {
+    if (d.kind === 'rest') {
+      if (ctx.frame.rest === undefined) {
+        const place = 'in a result without `..` in a parameter'
+        ctx.world.report('NET3019', d.span, { place }, ctx)
+        return undefined
+      }
+      shape.push(...ctx.frame.rest)
+      continue
+    }
+    const extent = evalDim(d, ctx)
+    if (extent === undefined) return undefined
+    shape.push(extent)
+  }
+  return shape
 }
 
 function finishResult(
   value: Value,
   item: Callable,
   result: TensorType | undefined,
-  declared: readonly (Extent | undefined)[] | undefined,
+  declared: readonly Extent[] | undefined,
   bound: Bound,
   within: Context,
   ctx: Context,
@@ -323,10 +337,10 @@ function finishResult(
   const fits =
     tensor !== undefined &&
     tensor.shape.length === declared.length &&
-    tensor.shape.every((e, k) => declared[k] === undefined || sameExtent(e, declared[k]))
+    tensor.shape.every((e, k) => sameExtent(e, declared[k]!))
   const at = lastSpan(item.body) ?? item.name.span
   if (!fits || tensor === undefined) {
-    const wanted = showShape(declared.filter((e) => e !== undefined))
+    const wanted = showShape(declared)
     const of = `the result of \`${item.name.text}\``
     ctx.world.report('NET3003', at, { wanted, given: describe(value), of }, within)
     return errorValue
@@ -340,7 +354,7 @@ function finishResult(
   const scope = new Scope(within.scope.parent)
   defineDims(bound, scope, false)
   const seen = { ...within, scope }
-  const shape = declaredShape(result, seen).map((e, k) => e ?? tensor.shape[k]!)
+  const shape = declaredShape(result, seen) ?? tensor.shape
   const typed = converted(tensor, result.dtype)
   return typed.shape.length === 0 ? unnamedScalar(typed) : renamed(typed, shape)
 }

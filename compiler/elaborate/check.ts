@@ -85,7 +85,7 @@ function checkNames(item: Callable | Rule | Body, more: readonly string[], world
   const bound = new Set([...boundNames(item), ...more, 'training', 'step', ...reductions])
   walk(item.body, (e) => {
     if (e.kind === 'reserved') return false
-    if (e.kind === 'name' && !bound.has(e.name)) {
+    if (e.kind === 'name' && !e.primed && !bound.has(e.name)) {
       const known = isBuiltin(e.name) || world.definition(e.name, false) !== undefined
       if (!known && world.globals.find(e.name) === undefined) {
         const all = [...bound, ...world.globals.names.keys(), ...world.definitions.keys()]

@@ -8,7 +8,7 @@ import type { Extent, Index, Origin, Tensor } from '../ir/types.ts'
 import type { Code, catalogue } from '../support/catalogue.ts'
 import { diagnostic } from '../support/catalogue.ts'
 import type { CallFrame, Diagnostics, Label } from '../support/diagnostic.ts'
-import { type Span, showPlace } from '../support/span.ts'
+import { type Source, type Span, showPlace } from '../support/span.ts'
 import type { Block, Expr, Fn, Layer, Net, Optimizer, Rule, Statement } from '../syntax/ast.ts'
 import type { EntryBuilder } from './entry.ts'
 import { Scope } from './scope.ts'
@@ -130,6 +130,8 @@ export class World {
   equations = 0
   statements = 0
   stopped = false
+  /** The texts of the standard library. */
+  readonly stdSources = new Set<Source>()
   readonly #sites = new Map<string, number>()
   readonly #reported = new Set<string>()
   #variables = 0
@@ -153,11 +155,29 @@ export class World {
     ctx?: { readonly frame: Frame },
     more: { readonly related?: readonly Label[]; readonly label?: string } = {},
   ): void {
-    const made = diagnostic(code, span, args, { ...more, callPath: callPath(ctx?.frame) })
-    const key = `${code} ${showPlace(span)} ${span.end} ${made.message}`
+    const { place, frame, related } = this.#userPlace(span, ctx?.frame)
+    const all = [...(more.related ?? []), ...related]
+    const path = callPath(frame)
+    const made = diagnostic(code, place, args, { ...more, related: all, callPath: path })
+    const key = `${code} ${showPlace(place)} ${place.end} ${made.message}`
     if (this.#reported.has(key)) return
     this.#reported.add(key)
     this.diagnostics.add(made)
+  }
+
+  /** What goes wrong inside the library is shown at the user's call of it. */
+  #userPlace(
+    span: Span,
+    frame: Frame | undefined,
+  ): { place: Span; frame: Frame | undefined; related: readonly Label[] } {
+    if (!this.stdSources.has(span.source)) return { place: span, frame, related: [] }
+    for (let at = frame; at !== undefined; at = at.parent) {
+      if (at.span !== undefined && !this.stdSources.has(at.span.source)) {
+        const related = [{ span, text: `in \`${at.callee}\` of the standard library` }]
+        return { place: at.span, frame: at.parent, related }
+      }
+    }
+    return { place: span, frame, related: [] }
   }
 
   /** A limit was reached: report it once and let everything else finish quickly. */
@@ -203,7 +223,8 @@ function callPath(frame: Frame | undefined): CallFrame[] {
   for (let at = frame; at !== undefined; at = at.parent) {
     if (at.span !== undefined) path.unshift({ callee: at.callee, span: at.span })
   }
-  return path
+  // Of a long way only its two ends are shown.
+  return path.length <= 8 ? path : [...path.slice(0, 4), ...path.slice(-4)]
 }
 
 /** `dense_1`, `dense_2`, …: the next number of a callee in this frame. */

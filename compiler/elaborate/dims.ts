@@ -1,6 +1,7 @@
 /** Shapes: evaluating dim expressions, matching declared shapes against given ones, and binding dim variables. */
 
 import { sameExtent, staticExtent } from '../ir/build.ts'
+import { visit } from '../ir/traverse.ts'
 import type { Extent } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { DimExpr, Expr, Type } from '../syntax/ast.ts'
@@ -21,6 +22,11 @@ export function toExtent(value: Value, text: string, span: Span, ctx: Context): 
     return undefined
   }
   if (value.kind === 'error') return undefined
+  const dim = countIn(value)
+  if (dim !== undefined) {
+    ctx.world.report('NET3017', span, { dim }, ctx)
+    return undefined
+  }
   const given = describe(value)
   ctx.world.report('NET3014', span, { wanted: 'a size', given }, ctx)
   return undefined
@@ -36,21 +42,18 @@ export function evalDim(e: Expr, ctx: Context): Extent | undefined {
     want: undefined,
     part: undefined,
   })
-  if (value.kind === 'tensor' && value.body.kind === 'count') {
-    ctx.world.report('NET3017', e.span, { dim: value.body.dim }, ctx)
-    return undefined
-  }
-  if (value.kind === 'tensor' && mentionsCount(value)) {
-    ctx.world.report('NET3017', e.span, { dim: mentionsCount(value) ?? '' }, ctx)
-    return undefined
-  }
   return toExtent(value, textOf(e), e.span, ctx)
 }
 
-function mentionsCount(value: Value): string | undefined {
-  if (value.kind !== 'tensor') return undefined
-  const text = JSON.stringify(value.body).match(/"kind":"count","dim":"([^"]*)"/)
-  return text?.[1]
+/** The bounded dim that a value is computed from. */
+function countIn(value: Value): string | undefined {
+  let dim: string | undefined
+  if (value.kind === 'tensor') {
+    visit(value.body, (n) => {
+      if (n.kind === 'count') dim = n.dim
+    })
+  }
+  return dim
 }
 
 /** A shape all of whose names are known; undefined after a report. */
@@ -79,6 +82,8 @@ export const isDimVariable = (name: string): boolean => /^[A-Z]/.test(name)
 export interface Bound {
   readonly variables: Map<string, Extent>
   rest: readonly Extent[] | undefined
+  /** Something was reported. */
+  failed: boolean
 }
 
 const asValue = (extent: Extent, name: string | undefined): Value =>
@@ -158,6 +163,7 @@ function matchDim(dim: Expr, given: Extent, bound: Bound, ctx: Context): string 
   }
   if (open.length > 0) {
     ctx.world.report('NET3018', dim.span, { name: open[0]! }, ctx)
+    bound.failed = true
     return undefined
   }
   const wanted = evalDim(dim, withDims(bound, ctx))

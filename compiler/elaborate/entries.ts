@@ -41,7 +41,7 @@ function declareInputs(
     }
     const span = param.type?.span ?? param.span
     if (param.type?.kind !== 'tensor') {
-      const given = param.type === undefined ? 'nothing is said' : `a ${param.type.kind}`
+      const given = param.type === undefined ? 'left out' : `a ${param.type.kind}`
       world.report('NET3014', span, {
         wanted: `a shape for the input of ${kind} \`${owner}\``,
         given,

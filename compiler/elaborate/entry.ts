@@ -68,6 +68,7 @@ export class EntryBuilder {
   #sink: StageBuilder
   readonly #sinkTensors: (Map<string, Tensor> | undefined)[] = []
   readonly #reserved = new Set<string>()
+  readonly #counts = new Map<string, number>()
   #lifted = new Map<string, Scalar>()
 
   constructor(
@@ -111,7 +112,13 @@ export class EntryBuilder {
 
   freshName(wish: string): string {
     if (!this.has(wish)) return wish
-    return freshName(/_\d+$/.test(wish) ? wish : `${wish}_2`, this)
+    const stem = wish.replace(/_\d+$/, '')
+    for (let k = this.#counts.get(stem) ?? 2; ; k++) {
+      const name = `${stem}_${k}`
+      if (this.has(name)) continue
+      this.#counts.set(stem, k + 1)
+      return name
+    }
   }
 
   /** Keeps a name from being given to a tensor: somebody else defines it. */

@@ -6,7 +6,7 @@ import { assertNever } from '../support/diagnostic.ts'
 import type { Expr } from '../syntax/ast.ts'
 import { bindArguments, type Given } from './arguments.ts'
 import { callBuiltin, isBuiltin, reservedCalls } from './builtins.ts'
-import { type Context, childScope, inner } from './context.ts'
+import { type Context, childScope, inner, join, numbered } from './context.ts'
 import { evalDim, evalShape } from './dims.ts'
 import { applyBinary, applyMinMax, applyUnary, nounOf } from './elementwise.ts'
 import { inferExtents, type Wanted } from './extents.ts'
@@ -144,7 +144,7 @@ function evaluateCall(e: Call, piped: Given | undefined, ctx: Context): Value {
   const name = e.callee.text
   const def = world.definition(name, ctx.frame.std)
   if ((def === undefined || def.std) && isBuiltin(name)) {
-    return callBuiltin(e, piped, ctx, evaluate)
+    return numberedResult(callBuiltin(e, piped, ctx, evaluate), e, ctx)
   }
   if (def === undefined) {
     const local = ctx.scope.find(name)
@@ -168,6 +168,16 @@ function evaluateCall(e: Call, piped: Given | undefined, ctx: Context): Value {
   }
   const args = bindArguments(def.item, e, piped, ctx)
   return args === undefined ? errorValue : world.evaluator.apply(def, args, e.span, ctx)
+}
+
+/** `tanh(x)` is called `tanh_1` should it be stored, like the result of any other call. */
+function numberedResult(value: Value, e: Call, ctx: Context): Value {
+  if (value.kind !== 'tensor' || value.stored !== undefined || value.shape.length === 0)
+    return value
+  if (ctx.want !== undefined || ctx.frame.scalar) return value
+  const hint = join(ctx.frame.path, numbered(ctx.frame, e.callee.text))
+  const span = ctx.frame.std ? ctx.origin.span : e.span
+  return { ...value, hint, origin: { span, note: ctx.origin.note } }
 }
 
 function evaluateReduce(e: Reduction, ctx: Context): Value {

@@ -64,6 +64,7 @@ export function inferExtents(
     }
     for (const [name, size] of fits) if (size >= 1) found.set(name, staticExtent(size))
   }
+  for (const name of clashes) found.delete(name)
   for (const w of wanted) {
     if (!found.has(w.name) && !clashes.has(w.name)) {
       world.report('NET3006', w.span, { index: w.name }, ctx)

@@ -8,7 +8,7 @@
  */
 
 import type { Program } from '../ir/types.ts'
-import { Diagnostics } from '../support/diagnostic.ts'
+import { type Diagnostic, Diagnostics } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
 import type { File, Rule } from '../syntax/ast.ts'
 import { evaluateBlock } from './blocks.ts'
@@ -41,14 +41,22 @@ export function elaborate(
   const first = new Diagnostics()
   const found = round(main, options, first, new Map())
   if (found === undefined || first.hasErrors) {
-    for (const d of first.all) diagnostics.add(d)
+    for (const d of inOrder(first.all, main.source)) diagnostics.add(d)
     return undefined
   }
   const second = new Diagnostics()
   const made = round(main, options, second, found.params)
-  for (const d of second.all) diagnostics.add(d)
+  for (const d of inOrder(second.all, main.source)) diagnostics.add(d)
   return second.hasErrors ? undefined : made?.program
 }
+
+/** As they stand in the text: the main file first. */
+const inOrder = (all: readonly Diagnostic[], main: Source): Diagnostic[] =>
+  [...all].sort((a, b) => {
+    const [x, y] = [a.span.source, b.span.source]
+    if (x === y) return a.span.start - b.span.start
+    return x === main ? -1 : y === main ? 1 : x.file < y.file ? -1 : 1
+  })
 
 interface Round {
   readonly program: Program

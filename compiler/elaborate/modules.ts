@@ -47,6 +47,7 @@ export function stdFiles(): readonly File[] {
 export function loadStd(world: World): Items {
   const items = noItems()
   for (const file of stdFiles()) {
+    world.stdSources.add(file.source)
     for (const item of file.items) {
       if (item.kind === 'const') items.consts.push(item)
       else if (item.kind === 'rule') items.rules.push(item)
@@ -143,7 +144,7 @@ export function loadProgram(main: File, resolve: Resolve, world: World): Items {
   load(main, [])
   for (const train of items.trains) {
     const clash = entries.get(`${train.name.text}_eval`)
-    if (clash !== undefined) world.report('NET2031', train.name.span, { name: train.name.text })
+    if (clash !== undefined) world.report('NET2031', clash, { name: `${train.name.text}_eval` })
     if (train.name.text === 'init') world.report('NET2031', train.name.span, { name: 'init' })
   }
   for (const predict of items.predicts) {

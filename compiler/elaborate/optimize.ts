@@ -54,6 +54,7 @@ export function applyOptimizer(
     return
   }
   const optimizer = def.item
+  world.instantiated.add(optimizer)
   const origin = { span: using.span, note: `in ${name}` }
   const place: Context = { ...inner(ctx), origin }
   const cell = (e: Expr, param: Param, at: Context): Value => hyper(e, param, train, at)
@@ -69,13 +70,15 @@ export function applyOptimizer(
   const tensors = params.map((p, k) => storedTensor(gradients[k]!, 'f32', p.shape, p.indices))
   const changed = transform(using, tensors, place)
   if (changed === undefined) return
-  params.forEach((param, k) => {
+  for (const [k, param] of params.entries()) {
     const note = `${name} update of ${param.stored}`
     updateOne(train, optimizer, def, args, param, changed[k]!, {
       ...place,
       origin: { ...origin, note },
     })
-  })
+    // What is wrong with an optimizer is wrong for every parameter.
+    if (world.diagnostics.hasErrors) return
+  }
 }
 
 const globalsOf = (def: Definition, ctx: Context): Scope =>

@@ -6,6 +6,7 @@ import type { Expr, IndexArg, Rest } from '../syntax/ast.ts'
 import { type Context, inner, join } from './context.ts'
 import { textOf } from './dims.ts'
 import { affineOf, intervalOf } from './ranges.ts'
+import { suggest } from './scope.ts'
 import { store } from './store.ts'
 import {
   asTensor,
@@ -99,6 +100,12 @@ function positionsOf(
 
 /** A position as an i32 expression; undefined after a report. */
 export function evaluatePosition(e: Expr, ctx: Context): Scalar | undefined {
+  const { world, scope } = ctx
+  if (e.kind === 'name' && !e.primed && e.name !== 'step' && scope.find(e.name) === undefined) {
+    const indices = [...scope.visible()].filter((n) => scope.find(n)?.index !== undefined)
+    world.report('NET3010', e.span, { index: e.name, suggestion: suggest(e.name, indices) }, ctx)
+    return undefined
+  }
   const value = ctx.world.evaluator.expr(e, { ...inner(ctx), whole: true })
   if (value.kind === 'error') return undefined
   const tensor = asTensor(value)

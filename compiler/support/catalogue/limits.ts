@@ -2,13 +2,6 @@
 import type { CatalogueEntry } from './entry.ts'
 
 export const limitErrors = {
-  NET5001: {
-    text: (a: { limit: number }) => ({
-      message: `this expression is nested or chained more than ${a.limit} deep`,
-      label: 'too deep',
-      help: 'Give parts of it names of their own.',
-    }),
-  },
   NET5002: {
     text: (a: { count: number; limit: number }) => ({
       message: `this \`for\` runs ${a.count} times, and ${a.limit} is the limit`,

@@ -230,8 +230,8 @@ export const nameErrors = {
   },
   NET2031: {
     text: (a: { name: string }) => ({
-      message: `\`training\` block \`${a.name}\` clashes with the evaluation entry of another train block`,
-      label: 'same entry name',
+      message: `\`${a.name}\` is also the name of another entry`,
+      label: 'taken',
       help: 'Rename it: a train block `t` also makes the entry `t_eval`, and `init` is taken.',
     }),
   },

@@ -66,10 +66,10 @@ export const shapeErrors = {
     }),
   },
   NET3010: {
-    text: (a: { index: string }) => ({
+    text: (a: { index: string; suggestion: string | undefined }) => ({
       message: `the index \`${a.index}\` is not bound here`,
       label: 'no such index',
-      help: `Put \`${a.index}\` on the left side of the equation, or reduce over it: \`sum[${a.index}](…)\`.`,
+      help: `${a.suggestion === undefined ? '' : `Did you mean \`${a.suggestion}\`? `}Put \`${a.index}\` on the left side of the equation, or reduce over it: \`sum[${a.index}](…)\`.`,
     }),
   },
   NET3011: {

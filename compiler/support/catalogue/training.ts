@@ -116,7 +116,7 @@ export const trainingErrors = {
   },
   NET4017: {
     text: (a: { name: string }) => ({
-      message: `train block \`${a.name}\` has \`${a.name}\` statements outside its steps`,
+      message: `\`${a.name}\` stands outside the steps of its train block`,
       label: 'outside a step',
       help: 'With `step` blocks, put `minimize`, `over` and `using` into them.',
     }),

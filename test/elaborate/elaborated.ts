@@ -1,0 +1,44 @@
+/** What elaboration makes of a text: several files, overrides of dims, and the program or what is wrong. */
+import { elaborate } from '../../compiler/elaborate/index.ts'
+import type { Program } from '../../compiler/ir/types.ts'
+import { verify } from '../../compiler/ir/verify.ts'
+import { Diagnostics } from '../../compiler/support/diagnostic.ts'
+import { renderAll } from '../../compiler/support/render.ts'
+import { parse } from '../../compiler/syntax/parse.ts'
+
+export interface Elaborated {
+  readonly program: Program | undefined
+  readonly diagnostics: Diagnostics
+}
+
+/**
+ * Elaborates `input.net`. A line `//// name.net` begins another file that can be imported, and a first line
+ * `// --dim width=3` overrides a dim.
+ */
+export function elaborated(input: string): Elaborated {
+  const [text = '', ...others] = input.split(/^\/\/\/\/ /m)
+  const files = new Map(
+    others.map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n') + 1)]),
+  )
+  const dims: Record<string, number> = {}
+  for (const [, name, value] of text.matchAll(/^\/\/ --dim (\w+)=(\S+)$/gm)) {
+    dims[name!] = Number(value)
+  }
+  const diagnostics = new Diagnostics()
+  const file = parse({ file: 'input.net', text }, diagnostics)
+  if (diagnostics.hasErrors) return { program: undefined, diagnostics }
+  const resolve = (path: string) => {
+    const found = files.get(path)
+    return found === undefined ? undefined : { file: path, text: found }
+  }
+  const program = elaborate(file, { dims, resolve }, diagnostics)
+  if (program !== undefined) verify(program, 'elaborate')
+  return { program, diagnostics }
+}
+
+/** The program of a text that must have no errors. */
+export function programOf(input: string): Program {
+  const { program, diagnostics } = elaborated(input)
+  if (program === undefined) throw new Error(renderAll(diagnostics.all))
+  return program
+}
