@@ -1,6 +1,6 @@
 /** The compiler, loaded when a command needs it: help, `fmt` and mistyped calls do not wait for binaryen. */
 import type * as compiler from '../index.ts'
-import type { Program } from '../ir/types.ts'
+import type * as notation from '../notation/net.ts'
 
 export type { Compiled, Target } from '../index.ts'
 
@@ -8,14 +8,6 @@ export type Compiler = Pick<typeof compiler, 'compile' | 'lower' | 'passNames'>
 
 export const loadCompiler = (): Promise<Compiler> => import('../index.ts')
 
-export interface Notation {
-  readonly gradientText: (
-    program: Program,
-    train: string,
-    options: { readonly of?: string; readonly wrt?: readonly string[] },
-  ) => string
-}
+export type Notation = Pick<typeof notation, 'gradientText'>
 
-const notation = '../notation/net.ts'
-
-export const loadNotation = async (): Promise<Notation> => (await import(notation)) as Notation
+export const loadNotation = (): Promise<Notation> => import('../notation/net.ts')

@@ -18,8 +18,9 @@ export const showMetrics = (metrics: Metrics): string =>
     .map(([name, value]) => `${name} ${figure(value)}`)
     .join('  ')
 
-/** `4 s`, `2 min 05 s`, `1 h 02 min`. */
+/** `0.4 s`, `14 s`, `2 min 05 s`, `1 h 02 min`. */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 9.5) return `${seconds.toFixed(1)} s`
   const s = Math.max(0, Math.round(seconds))
   if (s < 60) return `${s} s`
   if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`
