@@ -156,6 +156,13 @@ export class EntryBuilder {
 
   /** Adds the equation and its tensor; gives the tensor's name. */
   emit(e: NewEquation): string {
+    // Inside calls one number is computed once, however many calls ask for it (a norm over all gradients).
+    const key =
+      e.outs.length === 0 && e.at === undefined && e.path !== ''
+        ? JSON.stringify(readableNames([], undefined, e.body).body)
+        : ''
+    const known = key === '' ? undefined : this.#lifted.get(key)
+    if (known?.kind === 'read') return known.tensor
     const name = this.freshName(e.name)
     const domain = e.outs.filter((i) => i.extent.size > 1).map((i) => i.name)
     const lift = (part: Scalar, label: string): Scalar => this.#lift(part, e, label)
@@ -170,6 +177,10 @@ export class EntryBuilder {
       initial: undefined,
       range: undefined,
     })
+    if (key !== '' && !some(e.body, (n) => n.kind === 'random')) {
+      const { dtype: type } = e
+      this.#lifted.set(key, { kind: 'read', tensor: name, type, at: [], guarded: false })
+    }
     this.#sink.equations.push({ target: name, outs, at, body: readable, origin: e.origin })
     return name
   }

@@ -68,7 +68,7 @@ export function applyOptimizer(
     )
   }
   const tensors = params.map((p, k) => storedTensor(gradients[k]!, 'f32', p.shape, p.indices))
-  const changed = transform(using, tensors, place)
+  const changed = transform(train, using, tensors, place)
   if (changed === undefined) return
   for (const [k, param] of params.entries()) {
     const note = `${name} update of ${param.stored}`
@@ -109,6 +109,7 @@ function hyper(e: Expr, param: Param, train: Train, ctx: Context): Value {
 
 /** The gradients after the `with` transforms; each sees the set of all of them. */
 function transform(
+  train: Train,
   using: Using,
   gradients: readonly TensorValue[],
   ctx: Context,
@@ -117,6 +118,7 @@ function transform(
   const at = (name: string): Context => ({
     ...ctx,
     origin: { span: ctx.origin.span, note: `in ${name}` },
+    frame: { ...ctx.frame, shared: `${train.name.text}.${name}` },
   })
   let all = gradients
   for (const e of using.transforms) {
