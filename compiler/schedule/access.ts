@@ -15,6 +15,7 @@ export interface Access {
     readonly position: Scalar
     readonly stride: number
     readonly size: number
+    readonly dimension: number
   }[]
   /** Indices that the computed positions depend on. */
   readonly computedBy: ReadonlySet<string>
@@ -29,7 +30,7 @@ export function stridesOf(shape: readonly number[]): number[] {
 
 export function accessOf(at: readonly Scalar[], shape: readonly number[]): Access {
   const strides = new Map<string, number>()
-  const computed: { position: Scalar; stride: number; size: number }[] = []
+  const computed: { position: Scalar; stride: number; size: number; dimension: number }[] = []
   const computedBy = new Set<string>()
   let constant = 0
   const dims = stridesOf(shape)
@@ -37,7 +38,7 @@ export function accessOf(at: readonly Scalar[], shape: readonly number[]): Acces
     const stride = dims[d]!
     const affine = affineOf(position)
     if (!affine) {
-      computed.push({ position, stride, size: shape[d]! })
+      computed.push({ position, stride, size: shape[d]!, dimension: d })
       for (const name of freeIndices(position)) computedBy.add(name)
       return
     }

@@ -2,7 +2,7 @@
  * From stages to kernels. In: a canonical entry and the shapes of its tensors. Out: per stage the kernels in order,
  * each with the tensors it touches as slots, and which updates are written in place.
  */
-import { extentsIn } from '../ir/affine.ts'
+import { affineOf, extentsIn } from '../ir/affine.ts'
 import { children, visit } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { readsOf } from './dependence.ts'
@@ -100,6 +100,12 @@ function kernelOf(
       bounds: tensor.shape.map((x) => x.bound),
     })
   }
+  /** Guards and clamps of positions in a bounded dimension ask for its count. */
+  const count = (name: string, at: readonly Scalar[], guarded: boolean): void => {
+    slots.get(name)!.bounds.forEach((bound, d) => {
+      if (bound && (guarded || !affineOf(at[d]!))) counts.add(bound)
+    })
+  }
   for (const part of group.parts) {
     const local = new Set(part.equations.map((e) => e.target))
     for (const e of part.equations) {
@@ -107,8 +113,7 @@ function kernelOf(
         visit(scalar, (node) => {
           if (node.kind === 'read' && !local.has(node.tensor)) {
             touch(node.tensor)
-            const { bounds } = slots.get(node.tensor)!
-            if (node.guarded) for (const dim of bounds) if (dim) counts.add(dim)
+            count(node.tensor, node.at, node.guarded)
           }
           if (node.kind === 'random') for (const cell of randomCells) touch(cell)
           if (node.kind === 'count') counts.add(node.dim)
@@ -116,6 +121,7 @@ function kernelOf(
       }
       for (const extent of extentsIn(e).values()) if (extent.bound) counts.add(extent.bound)
       if (e.at || stored.has(e.target)) touch(e.target)
+      if (e.at) count(e.target, e.at, false)
     }
   }
   return {

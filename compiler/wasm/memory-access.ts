@@ -24,7 +24,8 @@ interface Place {
 export function load(e: Read, context: Context): Value {
   const { build, slots } = context.kernel
   const { module } = build
-  const { slot, address } = slots.get(e.tensor)!
+  const entry = slots.get(e.tensor)!
+  const { slot } = entry
   const access = accessOf(e.at, slot.shape)
   const guard = guardOf(e, slot, context)
   const lanes = varyingIndex(context)
@@ -33,7 +34,7 @@ export function load(e: Read, context: Context): Value {
     return gather(e, context)
   }
   const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
-  const place = placeOf(address, access, context)
+  const place = placeOf(entry, access, context)
   const test = guardTest(guard, context)
   const width = stride === 0 ? 1 : context.width
   const key = `load ${place.pointer.local} ${place.offset} ${stride} ${width} ${test?.local ?? ''}`
@@ -100,13 +101,19 @@ function gather(e: Read, context: Context): Value {
  * The address of an access, the parts that change least added first so that they leave the inner loops. The constant
  * part rides in the instruction, unless the pointer alone could lie before the tensor: addresses do not wrap around.
  */
-function placeOf(address: Value, access: Access, context: Context): Place {
+function placeOf(
+  { slot, address }: { slot: Slot; address: Value },
+  access: Access,
+  context: Context,
+): Place {
   const { build } = context.kernel
   const { module } = build
   let { constant } = access
   const moving: { variable: Value; stride: number }[] = []
-  for (const { position, stride, size } of access.computed) {
-    const clamped = clamp(integer(position, context), size, context)
+  for (const { position, stride, size, dimension } of access.computed) {
+    const bound = slot.bounds[dimension]
+    const limit = bound === undefined ? size : context.kernel.counts.get(bound)!
+    const clamped = clamp(integer(position, context), limit, context)
     if (typeof clamped === 'number') constant += clamped * stride
     else moving.push({ variable: clamped, stride })
   }
@@ -127,8 +134,9 @@ function placeOf(address: Value, access: Access, context: Context): Place {
   return { pointer, offset: early ? 0 : constant * 4 }
 }
 
-function clamp(position: Int, size: number, context: Context): Int {
-  return integerOf('max', integerOf('min', position, size - 1, context), 0, context)
+function clamp(position: Int, size: Int, context: Context): Int {
+  const last = integerOf('sub', size, 1, context)
+  return integerOf('max', integerOf('min', position, last, context), 0, context)
 }
 
 interface Guard {
@@ -183,11 +191,12 @@ export function store(
 ): Ref[] {
   const { build, slots } = context.kernel
   const { module } = build
-  const { slot, address } = slots.get(tensor)!
+  const entry = slots.get(tensor)!
+  const { slot } = entry
   const access = accessOf(at, slot.shape)
   const lanes = varyingIndex(context)
   const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
-  const { pointer, offset } = placeOf(address, access, context)
+  const { pointer, offset } = placeOf(entry, access, context)
   const to = (): Ref => build.get(pointer)
   if (lanes === undefined || (context.width === 1 && stride !== 0)) {
     return [module.v128.store32_lane(offset, 4, 0, to(), build.get(value))]
@@ -225,9 +234,10 @@ export function scatterAdd(
 ): Ref[] {
   const { build, slots } = context.kernel
   const { module } = build
-  const { slot, address } = slots.get(tensor)!
+  const entry = slots.get(tensor)!
+  const { slot } = entry
   const access = accessOf(at, slot.shape)
-  const { pointer, offset } = placeOf(address, access, context)
+  const { pointer, offset } = placeOf(entry, access, context)
   const to = (): Ref => build.get(pointer)
   if (varyingIndex(context) === undefined || context.width === 1) {
     const before = (): Ref => module[type].load(offset, 4, to())
