@@ -61,11 +61,13 @@ export function accumulate(
   return made
 }
 
-/** Named after the domain indices of the first contribution that has a name, else after the tensor's own equation. */
+/** Named after the domain indices of the contributions, else after the tensor's own equation. */
 function outIndices(tensor: Tensor, gathers: readonly Gather[], names: readonly string[]): Index[] {
   const taken = new Set<string>()
   return tensor.shape.map((extent, k) => {
-    const hint = gathers.map((g) => g.names[k]).find((name) => name !== undefined)
+    // Of several the shortest: `i2` was renamed apart from an `i` that means the same.
+    const hints = gathers.flatMap((g) => g.names[k] ?? [])
+    const hint = hints.sort((a, b) => a.length - b.length)[0]
     const name = freshName(hint ?? names[k] ?? 'i', taken)
     taken.add(name)
     return { name, extent }

@@ -7,14 +7,15 @@
  *
  * Per stage: find what is active, split equations whose parts are needed again (normalise.ts), then walk them from the
  * loss backwards (reverse.ts), define each cotangent once all its uses are seen (accumulate.ts, invert.ts). The
- * objectives and rules are consumed. Limit: a forward value may not read, in an active equation of an earlier stage, a
+ * objectives, rules and `stopgrad`s are consumed. Limit: a forward value may not read, in an active equation of an earlier stage, a
  * parameter that was updated in between.
  */
 
 import { read } from '../ir/build.ts'
+import { mapChildren } from '../ir/traverse.ts'
 import type { Entry, Equation, Objective, Program, RuleCall, Scalar, Stage } from '../ir/types.ts'
 import { readsOf } from '../passes/dce.ts'
-import { mapEntries, type Pass } from '../passes/pass.ts'
+import { mapEntries, mapEquations, type Pass } from '../passes/pass.ts'
 import { InternalError } from '../support/diagnostic.ts'
 import { accumulate } from './accumulate.ts'
 import { type Activity, activityOf } from './activity.ts'
@@ -26,7 +27,17 @@ import { cotangentName, Scope } from './scope.ts'
 export const differentiate: Pass = {
   name: 'differentiate',
   description: 'define the gradients of every objective',
-  run: (program) => mapEntries(program, (entry) => differentiateEntry(program, entry)),
+  run: (program) =>
+    mapEntries(program, (entry) => {
+      const done = differentiateEntry(program, entry)
+      return mapEquations(done, (eq) => ({ ...eq, body: withoutStops(eq.body) }))
+    }),
+}
+
+/** After the last derivative `stopgrad` says nothing, and would only hide equal expressions from each other. */
+function withoutStops(e: Scalar): Scalar {
+  const inside = mapChildren(e, withoutStops)
+  return inside.kind === 'stopgrad' ? inside.value : inside
 }
 
 function differentiateEntry(program: Program, entry: Entry): Entry {

@@ -52,6 +52,8 @@ class Inversion {
   /** Positions not used yet, by dimension. */
   readonly #open = new Map<number, Scalar>()
   #unsolved: Index[]
+  /** Parts of an index that was split: their names say nothing to a reader. */
+  readonly #invented = new Set<string>()
   #value: Scalar
   #tests: Scalar[] = []
   /** What strides multiply the work by when they are solved with a test of divisibility. */
@@ -127,6 +129,7 @@ class Inversion {
       const taken = new Set([...this.#unsolved.map((j) => j.name), ...freeIndices(this.#value)])
       const low: Index = { name: freshName('r', taken), extent: fixed(m) }
       const high: Index = { name: i.name, extent: fixed(Math.ceil(i.extent.size / m)) }
+      this.#invented.add(low.name).add(high.name)
       const whole = binary('add', binary('mul', int(m), index(high)), index(low))
       this.#unsolved = this.#unsolved.flatMap((j) => (j === i ? [high, low] : [j]))
       this.#replace(new Map([[i.name, whole]]))
@@ -200,7 +203,7 @@ class Inversion {
   #solve(k: number, i: Index, by: number, low: Index | undefined): void {
     const p = this.#open.get(k)!
     this.#open.delete(k)
-    this.#names[k] = i.name
+    if (!this.#invented.has(i.name)) this.#names[k] = i.name
     const solved = new Set([i.name, low?.name])
     const zeros = new Map([...solved].map((name): [string, Scalar] => [name ?? '', int(0)]))
     const rest = substitute(p, zeros)

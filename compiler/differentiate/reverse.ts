@@ -11,6 +11,7 @@
 import { add, binary, constant, index, int, mul, read, reduce, select } from '../ir/build.ts'
 import { freeIndices, renameBound, substitute } from '../ir/traverse.ts'
 import type { Equation, Index, Origin, Scalar } from '../ir/types.ts'
+import { same } from '../passes/key.ts'
 import { assertNever, InternalError } from '../support/diagnostic.ts'
 import type { Activity } from './activity.ts'
 import { binaryRules, unaryRules, type Vjp } from './scalar-rules.ts'
@@ -84,6 +85,11 @@ class Walk implements Adjoint {
         return
       }
       case 'binary': {
+        if (e.op === 'mul' && same(e.left, e.right)) {
+          // x * x passes 2 x dy once, not x dy twice.
+          this.enter(e.left, mul(dy, mul(constant(2), e.left)), domain)
+          return
+        }
         const { left, right } = binaryRules[e.op]
         const operand = (x: Scalar, vjp: Vjp | undefined): void => {
           // Only for an operand that a derivative passes: the rule of the other may not even be defined there.

@@ -38,7 +38,10 @@ export function shortNames(
     if (names.has(full)) continue
     const parts = full.split('.')
     const short = suffixes(parts).find(
-      (name) => isFree(name) && !primal.some((other) => other !== full && endsAlike(other, name)),
+      (name) =>
+        isFree(name) &&
+        !cotangent.test(name) &&
+        !primal.some((other) => other !== full && endsAlike(other, name)),
     )
     claim(full, short ?? numbered(parts.join('_'), isFree))
   }

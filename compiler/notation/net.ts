@@ -10,12 +10,13 @@
  */
 
 import { boundIndices, visit } from '../ir/traverse.ts'
-import type { Entry, Equation, Extent, Objective, Program, Scalar, Tensor } from '../ir/types.ts'
+import type { Entry, Equation, Extent, Objective, Program, Tensor } from '../ir/types.ts'
 import { InternalError } from '../support/diagnostic.ts'
 import { positionAt } from '../support/span.ts'
+import { tidyIndices } from './indices.ts'
 import { shortNames } from './names.ts'
 import { gradientProgram } from './readable.ts'
-import { extentText, indexText, scalarText, type TextContext } from './scalar.ts'
+import { extentText, indexText, scalarText, type TextContext, withIndices } from './scalar.ts'
 
 export interface GradientOptions {
   /** Name of a loss where a block has several; all when undefined. */
@@ -82,7 +83,7 @@ function restrict(objective: Objective, wrt: readonly string[] | undefined): Obj
 
 function blockText(program: Program, objective: Objective, name: string): string {
   const entry = program.entries[0]!
-  const equations = entry.stages.flatMap((s) => s.equations)
+  const equations = entry.stages.flatMap((s) => s.equations).map(tidyIndices)
   const tensors = new Map([...program.tensors, ...entry.tensors].map((t) => [t.name, t]))
   const gradients = objective.gradients.map((g) => g.gradient)
   const read = tensorsRead(equations)
@@ -157,11 +158,9 @@ interface Names {
 }
 
 function lineOf(eq: Equation, { tensors, name }: Names, file: string): Line {
-  const all = [...eq.outs, ...boundIndices(eq.body)]
-  const extents = new Map(all.map((i) => [i.name, i.extent]))
   const shape = (t: string): readonly Extent[] => tensors.get(t)?.shape ?? []
-  const inferred = inferredIndices([eq.body, ...(eq.at ?? [])], extents, shape)
-  const context: TextContext = { name, shape, extents, inferred }
+  const outside: TextContext = { name, shape, extents: new Map(), inferred: new Set() }
+  const context = withIndices(outside, eq.outs, [eq.body, ...(eq.at ?? [])])
   const target = name(eq.target)
   const isFloat = tensors.get(eq.target)?.dtype === 'f32'
   const body = scalarText(eq.body, context, 0, isFloat)
@@ -188,27 +187,6 @@ function leftText(
   }
   if (eq.outs.length === 0) return `${target} =`
   return `${target}[${eq.outs.map((i) => indexText(i, context)).join(', ')}] =`
-}
-
-/** Indices that stand alone in an unguarded position of their own extent: the language takes it from there. */
-function inferredIndices(
-  parts: readonly Scalar[],
-  extents: ReadonlyMap<string, Extent>,
-  shape: (tensor: string) => readonly Extent[],
-): Set<string> {
-  const found = new Set<string>()
-  for (const part of parts) {
-    visit(part, (e) => {
-      if (e.kind !== 'read' || e.guarded) return
-      e.at.forEach((p, k) => {
-        if (p.kind !== 'index') return
-        const own = extents.get(p.name)
-        const dimension = shape(e.tensor)[k]
-        if (own?.size === dimension?.size && own?.bound === dimension?.bound) found.add(p.name)
-      })
-    })
-  }
-  return found
 }
 
 /** `mnist.net:10  dense` */

@@ -4,6 +4,7 @@
  */
 
 import { typeOf } from '../ir/build.ts'
+import { visit } from '../ir/traverse.ts'
 import type { BinaryOp, Extent, Index, Scalar } from '../ir/types.ts'
 import { assertNever } from '../support/diagnostic.ts'
 
@@ -35,6 +36,37 @@ const infix: Partial<Record<BinaryOp, readonly [text: string, level: number]>> =
 
 const prefixLevel = 7
 
+/**
+ * The context inside a left side or a reduction. An index that stands alone in an unguarded position of its own extent
+ * has it from there; elsewhere it is written.
+ */
+export function withIndices(
+  context: TextContext,
+  indices: readonly Index[],
+  parts: readonly Scalar[],
+): TextContext {
+  const extents = new Map(context.extents)
+  const inferred = new Set(context.inferred)
+  for (const i of indices) {
+    extents.set(i.name, i.extent)
+    inferred.delete(i.name)
+  }
+  const own = new Map(indices.map((i) => [i.name, i.extent]))
+  for (const part of parts) {
+    visit(part, (e) => {
+      if (e.kind !== 'read' || e.guarded) return
+      e.at.forEach((p, k) => {
+        if (p.kind !== 'index') return
+        const extent = own.get(p.name)
+        const dimension = context.shape(e.tensor)[k]
+        const fits = extent?.size === dimension?.size && extent?.bound === dimension?.bound
+        if (extent && fits) inferred.add(p.name)
+      })
+    })
+  }
+  return { ...context, extents, inferred }
+}
+
 export const extentText = (x: Extent): string => x.bound ?? String(x.size)
 
 export function indexText(i: Index, context: TextContext): string {
@@ -54,13 +86,18 @@ export function scalarText(e: Scalar, context: TextContext, level = 0, float = f
     case 'read':
       return readText(e, context)
     case 'unary': {
-      if (e.op === 'neg') return wrap(`-${print(e.value, prefixLevel)}`, level > 5)
+      if (e.op === 'neg') {
+        // -(a / b) is (-a) / b to the last bit.
+        const isProduct =
+          e.value.kind === 'binary' && (e.value.op === 'mul' || e.value.op === 'div')
+        return wrap(`-${print(e.value, isProduct ? 6 : prefixLevel)}`, level > 6)
+      }
       if (e.op === 'not') return wrap(`not ${print(e.value, 3)}`, level > 3)
       const isFloat = typeOf(e.value) === 'f32'
       return `${e.op}(${scalarText(e.value, context, 0, isFloat)})`
     }
     case 'binary':
-      return binaryText(e, context, level)
+      return binaryText(e, context, level, float)
     case 'select': {
       const then = scalarText(e.then, context, 0, float)
       return `where(${print(e.test)}, ${then}, ${print(e.otherwise)})`
@@ -70,8 +107,9 @@ export function scalarText(e: Scalar, context: TextContext, level = 0, float = f
     case 'stopgrad':
       return scalarText(e.value, context, level, float)
     case 'reduce': {
-      const over = e.over.map((i) => indexText(i, context)).join(', ')
-      return `${e.op}[${over}](${scalarText(e.body, context, 0, e.type === 'f32')})`
+      const inside = withIndices(context, e.over, [e.body])
+      const over = e.over.map((i) => indexText(i, inside)).join(', ')
+      return `${e.op}[${over}](${scalarText(e.body, inside, 0, typeOf(e.body) === 'f32')})`
     }
     case 'random':
       return `random(${e.site}, ${print(e.element)})`
@@ -88,7 +126,7 @@ function constantText(e: Node<'const'>, level: number, float: boolean): string {
   if (e.type === 'bool') return e.value === 0 ? 'false' : 'true'
   if (e.value < 0 || Object.is(e.value, -0)) {
     const positive = constantText({ ...e, value: -e.value }, 0, float)
-    return wrap(`-${positive}`, level > 5)
+    return wrap(`-${positive}`, level > 6)
   }
   if (!Number.isFinite(e.value)) return Number.isNaN(e.value) ? '(0.0 / 0.0)' : '(1.0 / 0.0)'
   const digits = e.type === 'i32' ? String(e.value) : shortest(e.value)
@@ -119,6 +157,8 @@ function readText(e: Node<'read'>, context: TextContext): string {
   return `${name}${e.guarded ? '?' : ''}[${at.join(', ')}]`
 }
 
+const wholeOps: ReadonlySet<BinaryOp> = new Set(['add', 'sub', 'mul'])
+
 /** Whether the text would be taken for whole numbers: constants, counts and sums of them. */
 function looksInt(e: Scalar): boolean {
   switch (e.kind) {
@@ -130,16 +170,23 @@ function looksInt(e: Scalar): boolean {
       return e.op === 'neg' && looksInt(e.value)
     case 'select':
       return looksInt(e.then) && looksInt(e.otherwise)
+    case 'binary':
+      return wholeOps.has(e.op) && looksInt(e.left) && looksInt(e.right)
     default:
       return false
   }
 }
 
-function binaryText(e: Node<'binary'>, context: TextContext, level: number): string {
+function binaryText(
+  e: Node<'binary'>,
+  context: TextContext,
+  level: number,
+  wanted: boolean,
+): string {
   const operator = infix[e.op]
   const floats = typeOf(e.left) === 'f32'
-  // Two whole numbers would be computed as such: the left one says that they are not.
-  const float = floats && looksInt(e.left) && looksInt(e.right)
+  // Two whole numbers would be divided as such: the left one says that they are not.
+  const float = (wanted || !wholeOps.has(e.op)) && floats && looksInt(e.left) && looksInt(e.right)
   if (!operator) {
     const left = scalarText(e.left, context, 0, float)
     return `${e.op}(${left}, ${scalarText(e.right, context)})`

@@ -26,6 +26,7 @@ import { tensorsOf } from './simplify.ts'
 
 /** Bodies do not grow beyond this many nodes. */
 const largestBody = 160
+const readableBody = 24
 
 export const inline: Pass = {
   name: 'inline',
@@ -67,9 +68,15 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
         return expand(definition.equation, read, context)
       })
       const mayMove = !eq.at && !fixed.has(eq.target)
-      const kind = mayMove ? kindOf(eq, uses.get(eq.target) ?? 0, tensor) : undefined
+      const kind = mayMove
+        ? kindOf(eq, uses.get(eq.target) ?? 0, tensor, readable ? readableBody : largestBody)
+        : undefined
       if (kind)
-        definitions.set(eq.target, { equation: eq, stage: at, free: kind === 'free' || readable })
+        definitions.set(eq.target, {
+          equation: eq,
+          stage: at,
+          free: kind === 'free' || (readable && isShort(eq.body)),
+        })
       return eq
     })
     return { ...stage, equations }
@@ -88,15 +95,21 @@ function replaceInBody(eq: Equation, by: (read: ReadNode) => Scalar | undefined)
   return body === eq.body ? eq : { ...eq, body }
 }
 
+/** What a person would write in place rather than name. */
+const isShort = (e: Scalar): boolean =>
+  size(e, 16) < 16 &&
+  !some(e, (node) => node.kind === 'random' || (node.kind === 'unary' && node.op !== 'neg'))
+
 /** Whether and where a body may go: everywhere, or only where it is not evaluated more often than now. */
 function kindOf(
   eq: Equation,
   uses: number,
   tensor: (name: string) => Tensor | undefined,
+  largest: number,
 ): 'free' | 'once' | undefined {
   if (uses === 0 || some(eq.body, (e) => e.kind === 'reduce')) return undefined
   if (isTrivial(eq.body, tensor)) return 'free'
-  if (size(eq.body, largestBody) >= largestBody) return undefined
+  if (size(eq.body, largest) >= largest) return undefined
   return uses === 1 || isRandom(eq.body, tensor) ? 'once' : undefined
 }
 

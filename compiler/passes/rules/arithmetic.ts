@@ -116,6 +116,23 @@ export const arithmeticRules: readonly Rule[] = [
     const left = e.op === 'add' ? negated(e.left) : undefined
     return left && binary('sub', e.right, left)
   }),
+  on('binary', 'where(c, a, b) + where(c, d, e) -> where(c, a + d, b + e)', (e) => {
+    if ((e.op !== 'add' && e.op !== 'sub') || !isFloat(e)) return undefined
+    if (e.left.kind !== 'select' || e.right.kind !== 'select') return undefined
+    if (!same(e.left.test, e.right.test)) return undefined
+    const then = binary(e.op, e.left.then, e.right.then)
+    return select(e.left.test, then, binary(e.op, e.left.otherwise, e.right.otherwise))
+  }),
+  on('binary', 'a + x + x -> a + 2*x', (e) => {
+    if ((e.op !== 'add' && e.op !== 'sub') || !isFloat(e) || e.left.kind !== 'binary')
+      return undefined
+    const { op, left, right } = e.left
+    if (op !== 'add' && op !== 'sub') return undefined
+    const last = likeTerms(right, e.right, op === e.op ? 1 : -1)
+    if (last) return binary(op, left, last)
+    const first = likeTerms(left, e.right, e.op === 'add' ? 1 : -1)
+    return first && binary(op, first, right)
+  }),
   on('binary', '-a - b -> -(a + b)', (e) =>
     e.op === 'sub' && isFloat(e) && isNeg(e.left)
       ? unary('neg', binary('add', e.left.value, e.right))
@@ -179,6 +196,16 @@ export const arithmeticRules: readonly Rule[] = [
     (e.op === 'max' || e.op === 'min') && same(e.left, e.right) ? e.left : undefined,
   ),
 ]
+
+/** a + sign*b where both are multiples of one thing. */
+function likeTerms(a: Scalar, b: Scalar, sign: 1 | -1): Scalar | undefined {
+  const p = productOf(a)
+  const q = productOf(b)
+  const bare = (x: typeof p): typeof p => ({ ...x, sign: 1, above: 1, below: 1 })
+  if (!same(scalarOfProduct(bare(p)), scalarOfProduct(bare(q)))) return undefined
+  const value = (p.sign * p.above) / p.below + (sign * q.sign * q.above) / q.below
+  return mul(constant(Math.fround(value)), scalarOfProduct(bare(p)))
+}
 
 const signed = (op: 'add' | 'sub', x: number): number => (op === 'add' ? x : -x)
 

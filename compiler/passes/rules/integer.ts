@@ -5,7 +5,7 @@
 import { binary, constant, int, mul, typeOf } from '../../ir/build.ts'
 import { freeIndices, size } from '../../ir/traverse.ts'
 import type { BinaryOp, Scalar } from '../../ir/types.ts'
-import { keyOf } from '../key.ts'
+import { keyOf, same } from '../key.ts'
 import { type Context, isConst, on, type Rule, rangeIn, within } from './rule.ts'
 
 interface Term {
@@ -105,7 +105,7 @@ export const integerRules: readonly Rule[] = [
   on('binary', 'i + 1 - i -> 1', (e) => {
     if (!isInt(e) || (e.op !== 'add' && e.op !== 'sub' && e.op !== 'mul')) return undefined
     const after = scalarOfLinear(linearOf(e))
-    return size(after) < size(e) ? after : undefined
+    return size(after) <= size(e) && !same(after, e) ? after : undefined
   }),
   on('binary', '(m*a + b) / m -> a, (m*a + b) % m -> b where b in [0, m)', (e, context) => {
     if (!isInt(e) || (e.op !== 'div' && e.op !== 'mod')) return undefined
