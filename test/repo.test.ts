@@ -10,6 +10,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** What may import what: a part of the compiler imports only parts of a lower rank, or of its own. */
 const ranks: Readonly<Record<string, number>> = {
   generated: 0,
+  'version.ts': 0,
   support: 1,
   syntax: 2,
   ir: 3,
@@ -17,10 +18,12 @@ const ranks: Readonly<Record<string, number>> = {
   differentiate: 4,
   passes: 4,
   schedule: 4,
-  wasm: 4,
-  'compile.ts': 5,
-  'index.ts': 6,
-  cli: 7,
+  wasm: 5,
+  notation: 4,
+  'generate.ts': 6,
+  'compile.ts': 7,
+  'index.ts': 8,
+  cli: 9,
 }
 
 interface Import {
