@@ -6,6 +6,7 @@ import { type Call, type Command, common } from './command.ts'
 import { readInput } from './data.ts'
 import { exit, InputError, UsageError } from './errors.ts'
 import type { Io } from './io.ts'
+import { short } from './progress.ts'
 import { chooseEntry, loadWeights, open, sessionOptions } from './session.ts'
 
 export const predict: Command = {
@@ -37,16 +38,25 @@ line of numbers under a header.`,
     const { model, data } = session
     const entry = chooseEntry(session, 'predict', call.text('block'))
     loadWeights(model, call)
-    const input = call.text('input')
-    const source = call.text('data') ?? 'test'
-    const dataset = input
-      ? await readInput(input, data, entry.inputs.length)
-      : await data.dataset(source)
-    const feeds = feedsOf(entry.inputs, dataset, input ?? `data ${source}`, true)
-    const isRowwise = entry.outputs.every((o) => o.bounds[0] !== null && o.bounds[0] !== undefined)
+    const isRowwise = entry.outputs.every((o) => o.bounds[0])
     if (!isRowwise) throw new InputError(`${entry.of} does not give one output a row`)
-    const results = (model.predict[entry.of] as (f: typeof feeds) => Results)(feeds)
-    const rows = Math.min(dataset.rows, limit ?? dataset.rows)
+    const run = model.predict[entry.of]!
+    let results: Results
+    let rows: number
+    if (entry.inputs.length === 0) {
+      // Nothing to read: the block draws its rows itself.
+      const dim = model.manifest.dims.find((d) => d.name === entry.counts[0])!
+      rows = Math.min(limit ?? dim.max, dim.max)
+      results = run({}, { [dim.name]: rows })
+    } else {
+      const input = call.text('input')
+      const source = call.text('data') ?? 'test'
+      const dataset = input
+        ? await readInput(input, data, entry.inputs.length)
+        : await data.dataset(source)
+      results = run(feedsOf(entry.inputs, dataset, input ?? `data ${source}`, true))
+      rows = Math.min(dataset.rows, limit ?? dataset.rows)
+    }
     if (format === 'csv') io.out(`${entry.outputs.flatMap(headers).join(',')}\n`)
     for (let row = 0; row < rows; row++) {
       const values = entry.outputs.map((output) => rowOf(results, output, row))
@@ -83,14 +93,4 @@ function rowOf(results: Results, output: TensorSpec, row: number): Nested {
     return Array.from({ length: first }, (_, k) => nest(rest, from + k * step))
   }
   return nest(output.shape.slice(1), 0)
-}
-
-/** The shortest decimal that reads back as the same f32; JSON has no NaN or infinity. */
-export function short(value: number): number | null {
-  if (!Number.isFinite(value)) return null
-  for (let digits = 6; digits < 9; digits++) {
-    const text = Number(value.toPrecision(digits))
-    if (Math.fround(text) === value) return text
-  }
-  return Number(value.toPrecision(9))
 }

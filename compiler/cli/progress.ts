@@ -72,3 +72,13 @@ export class Progress {
     this.#isOpen = false
   }
 }
+
+/** The shortest decimal that reads back as the same f32; JSON has no NaN or infinity. */
+export function short(value: number): number | null {
+  if (!Number.isFinite(value)) return null
+  for (let digits = 6; digits < 9; digits++) {
+    const text = Number(value.toPrecision(digits))
+    if (Math.fround(text) === value) return text
+  }
+  return Number(value.toPrecision(9))
+}

@@ -18,7 +18,8 @@ done         the last line of a command that succeeded.
              check: model, ok
 error        the last line of a command that failed: kind (input, usage, defect), message
 
-metrics.train is evaluated over all training rows after the last step; the metrics of progress and
+metrics.train is evaluated over all rows of data train after the last step, rows held out for
+validation among them; the metrics of progress and
 epoch are means over the rows trained on so far in the epoch, while the weights change.
 netc predict prints one object a row, of the block's outputs, with or without --json.
 

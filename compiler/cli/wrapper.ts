@@ -2,7 +2,9 @@
  * The JavaScript module and the type declarations that `netc compile` writes beside a module: `load()` finds both
  * builds by URL, and every entry, input and output of the model has its type.
  */
+
 import type { EntrySpec, Manifest, TensorSpec } from '../wasm/manifest.ts'
+import { short } from './progress.ts'
 
 export function wrapperJs(name: string, { netc, model }: Manifest): string {
   return `// Made by netc ${netc} from ${model}.
@@ -64,7 +66,7 @@ export interface ModelBlocks extends Blocks {
   readonly eval: ${calls('eval')}
   readonly predict: ${calls('predict')}
   readonly hyper: ${list(
-    hyper.map((cell) => `/** Initially ${cell.initial}. */ ${key(cell.name)}: number`),
+    hyper.map((cell) => `/** Initially ${short(cell.initial)}. */ ${key(cell.name)}: number`),
     '  ',
   )}
   readonly params: ${list(

@@ -116,14 +116,23 @@ export const manifest: Manifest = {
   memory: 65536,
 }
 
+const assembled = new Map<string, Uint8Array>()
+
+async function assemble(source: string): Promise<Uint8Array> {
+  const known = assembled.get(source)
+  if (known) return known
+  const { parseWat } = await wabt()
+  const buffer = new Uint8Array(parseWat('line.wat', source).toBinary({}).buffer)
+  assembled.set(source, buffer)
+  return buffer
+}
+
 /** The module with `text` as its custom section `netc`. */
 export async function moduleWith(text: string | undefined, source = wat): Promise<Uint8Array> {
-  const { parseWat } = await wabt()
-  const { buffer } = parseWat('line.wat', source).toBinary({})
-  if (text === undefined) return new Uint8Array(buffer)
+  const buffer = await assemble(source)
+  if (text === undefined) return buffer
   const body = new TextEncoder().encode(`\u0004netc${text}`)
-  const section = [0, ...leb(body.length), ...body]
-  return Uint8Array.from([...buffer, ...section])
+  return Uint8Array.from([...buffer, 0, ...leb(body.length), ...body])
 }
 
 function leb(value: number): number[] {
