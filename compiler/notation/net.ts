@@ -14,6 +14,7 @@ import type { Entry, Equation, Extent, Objective, Program, Tensor } from '../ir/
 import { InternalError } from '../support/diagnostic.ts'
 import { positionAt } from '../support/span.ts'
 import { tidyIndices } from './indices.ts'
+import { type Line, section } from './lines.ts'
 import { shortNames } from './names.ts'
 import { gradientProgram } from './readable.ts'
 import { extentText, indexText, scalarText, type TextContext, withIndices } from './scalar.ts'
@@ -102,10 +103,10 @@ function blockText(program: Program, objective: Objective, name: string): string
   return [
     `predict ${name}(${inputsText(inputs, scope.name)}) {`,
     '  // forward',
-    ...aligned(lines.slice(0, split)),
+    ...section(lines.slice(0, split)),
     '',
     '  // backward',
-    ...aligned(lines.slice(split)),
+    ...section(lines.slice(split)),
     '',
     resultText(results),
     '}',
@@ -145,11 +146,6 @@ function resultText(names: readonly string[]): string {
   if (names.length === 1) return `  ${names[0]}`
   const line = `  (${names.join(', ')})`
   return line.length <= 100 ? line : `  (\n${names.map((n) => `    ${n},`).join('\n')}\n  )`
-}
-
-interface Line {
-  readonly text: string
-  readonly comment: string
 }
 
 interface Names {
@@ -198,13 +194,4 @@ function placeOf(eq: Equation, file: string): string {
   const { line } = positionAt(span.source, span.start)
   const callee = /\bin (\w+)/.exec(note)?.[1]
   return `${base}:${line}${callee === undefined ? '' : `  ${callee}`}`
-}
-
-/** Comments in one column, save behind lines that are too long for it. */
-function aligned(lines: readonly Line[]): string[] {
-  const widths = lines.map((l) => l.text.length).filter((w) => w <= 72)
-  const column = Math.max(0, ...widths)
-  return lines.map(({ text, comment }) =>
-    comment === '' ? text : `${text.padEnd(column)}  // ${comment}`,
-  )
 }
