@@ -167,7 +167,8 @@ function fits(first: Command, rest: readonly Command[], room: number): boolean {
         stack.push({ column, flat, doc: doc.doc })
         break
       case 'group':
-        stack.push({ column, flat: flat || !doc.broken, doc: doc.doc })
+        // What comes after the first group may break, as far as its parent may.
+        stack.push({ column, flat: flat && !doc.broken, doc: doc.doc })
         break
       case 'comment':
         return true

@@ -86,7 +86,19 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
   }
 
   protected fail(expected: Expected): never {
+    const dangling = this.next(t.Equal) ? this.danglingOperator() : undefined
+    if (dangling !== undefined) throw new SyntaxFailure(dangling)
     throw new SyntaxFailure(unexpected(this.source, expected, this.LA(1), this.LA(2)))
+  }
+
+  /** `a = b +` and on the next line `c = d`: the operator before the name is what is wrong, not the `=`. */
+  private danglingOperator(): Diagnostic | undefined {
+    const operator = this.LA(-1)
+    const name = this.LA(0)
+    if (operator.tokenType === EOF || !tokenMatcher(operator, t.BinaryOperator)) return undefined
+    const between = this.source.text.slice(t.endOf(operator), t.startOf(name))
+    if (!this.isWord(name) || !between.includes('\n')) return undefined
+    return diagnostic('NET1064', this.tokenSpan(operator), { operator: operator.image })
   }
 
   protected next(type: TokenType): boolean {

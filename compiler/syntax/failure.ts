@@ -108,7 +108,6 @@ export function unexpected(
 }
 
 function startsDeclaration(found: IToken, next: IToken): boolean {
-  if (found.tokenType === t.Fn || found.tokenType === t.Layer || found.tokenType === t.Net)
-    return true
-  return next.tokenType === t.Identifier || next.tokenType === t.StringToken
+  if (next.tokenType === t.Identifier || next.tokenType === t.StringToken) return true
+  return found.tokenType === t.Data && next.tokenType === t.LCurly
 }

@@ -179,7 +179,13 @@ function matchBrackets(
   const matched = new Set<IToken>()
   const stack: IToken[] = []
   const spanOf = (token: IToken): Span => ({ source, start: t.startOf(token), end: t.endOf(token) })
-  const unclosed = (opener: IToken): void => {
+  /** A block whose `}` stands further left than the line of its `{`: that `}` was meant for an outer block. */
+  let suspect: IToken | undefined
+  let indentation = 0
+  const indentations = new Map<IToken, number>()
+  const unclosed = (outer: IToken): void => {
+    const isSuspect = suspect !== undefined && outer.tokenType === t.LCurly
+    const opener = isSuspect && t.startOf(suspect!) > t.startOf(outer) ? suspect! : outer
     const closer = closerText(opener)
     diagnostics.add(diagnostic('NET1011', spanOf(opener), { opener: opener.image, closer }))
   }
@@ -191,11 +197,18 @@ function matchBrackets(
 
   for (let i = 0; i < raw.length; i++) {
     const token = raw[i]!
+    if (token.tokenType === t.Newline) {
+      const next = raw[i + 1]
+      indentation = next === undefined ? 0 : t.startOf(next) - t.endOf(token)
+      continue
+    }
     if (stack.length > 0 && startsItem(raw, i, source)) {
       for (const opener of stack.splice(0)) unclosed(opener)
+      suspect = undefined
     }
     if (closers.has(token.tokenType)) {
       stack.push(token)
+      if (token.tokenType === t.LCurly) indentations.set(token, indentation)
       if (stack.length > maxNesting) {
         const what = token.tokenType === t.LCurly ? 'blocks are' : 'brackets are'
         diagnostics.add(diagnostic('NET1013', spanOf(token), { limit: maxNesting, what }))
@@ -216,8 +229,12 @@ function matchBrackets(
         } else {
           for (const opener of stack.splice(at + 1)) unclosed(opener)
         }
+        const opener = stack.pop()!
         matched.add(token)
-        matched.add(stack.pop()!)
+        matched.add(opener)
+        if (token.tokenType === t.RCurly && suspect === undefined) {
+          if (indentation < (indentations.get(opener) ?? 0)) suspect = opener
+        }
       } else if (top !== undefined && top.tokenType !== t.LCurly) {
         mismatch(top, token)
         // It was meant to close what is open: let it.

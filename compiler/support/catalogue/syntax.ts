@@ -325,4 +325,11 @@ export const syntaxErrors = {
       help: 'Write `y[n, o] = …`.',
     }),
   },
+  NET1064: {
+    text: (a: { operator: string }) => ({
+      message: `\`${a.operator}\` at the end of the line has no right side`,
+      label: 'so the next line is taken for it',
+      help: 'Complete the expression, or remove the operator.',
+    }),
+  },
 } as const satisfies Record<string, CatalogueEntry>
