@@ -307,7 +307,8 @@ class Reducer {
       )
       const mask = laneMask(width)
       const whole = value
-      value = build.value(`masked ${whole.local} ${width}`, v128, [whole], () =>
+      const key = `masked ${whole.local} ${one.local} ${width}`
+      value = build.value(key, v128, [whole, one], () =>
         module.v128.bitselect(build.get(whole), build.get(one), module.v128.const(mask)),
       )
     }
