@@ -7,7 +7,7 @@
  * A constant, a copy and a single scalar operation of the module's cells is substituted everywhere; another
  * elementwise temp into its only read, when that read is evaluated no more often than the temp has elements; one made
  * of random numbers alone (a mask) wherever that holds, because it is meant to be computed again and not stored. A
- * body with a reduction never moves. Values stay bit for bit what they were.
+ * body with a reduction never moves. Equations that took something in are simplified.
  */
 import {
   boundIndices,
@@ -22,7 +22,7 @@ import type { Entry, Equation, Extent, Index, Program, Scalar, Tensor } from '..
 import { mapEntries, type Pass } from './pass.ts'
 import { protectedTensors, type ReadNode, versionsBefore } from './reads.ts'
 import { addIndices, type Context, isProven, readInRange } from './rules/rule.ts'
-import { tensorsOf } from './simplify.ts'
+import { simplifyEquation, tensorsOf } from './simplify.ts'
 
 /** Bodies do not grow beyond this many nodes. */
 const largestBody = 160
@@ -56,7 +56,7 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
       const context: Context = { extents: new Map(), tensor }
       addIndices(context, [...before.outs, ...boundIndices(before.body)])
       const counts = evaluations(before)
-      const eq = replaceInBody(before, (read) => {
+      const after = replaceInBody(before, (read) => {
         const definition = definitions.get(read.tensor)
         if (!definition) return undefined
         if (!definition.free) {
@@ -67,6 +67,7 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
         if (isStale(definition, at, versions, entry)) return undefined
         return expand(definition.equation, read, context)
       })
+      const eq = after === before ? before : simplifyEquation(after, tensor)
       const mayMove = !eq.at && !fixed.has(eq.target)
       const kind = mayMove
         ? kindOf(eq, uses.get(eq.target) ?? 0, tensor, readable ? readableBody : largestBody)

@@ -26,8 +26,15 @@ export const rules: readonly Rule[] = [
   ...reductionRules,
 ]
 
-const byKind = new Map<Kind, Rule[]>()
-for (const rule of rules) byKind.set(rule.kind, [...(byKind.get(rule.kind) ?? []), rule])
+type Table = ReadonlyMap<Kind, readonly Rule[]>
+
+function tableOf(all: readonly Rule[]): Table {
+  const table = new Map<Kind, Rule[]>()
+  for (const rule of all) table.set(rule.kind, [...(table.get(rule.kind) ?? []), rule])
+  return table
+}
+
+const everyRule = tableOf(rules)
 
 /** Rules end because each makes the expression smaller or more ordered; the fuel is for a defect in that. */
 const fuelPerNode = 64
@@ -36,24 +43,45 @@ export function simplifyScalar(
   e: Scalar,
   indices: readonly Index[],
   tensor: (name: string) => Tensor | undefined,
+  only?: readonly Rule[],
 ): Scalar {
   const context: Context = { extents: new Map(), tensor }
   addIndices(context, [...indices, ...boundIndices(e)])
-  return simplifyIn(e, context, new WeakSet())
+  const table = only ? tableOf(only) : everyRule
+  return new Simplifier(context, table).simplify(e)
 }
 
-function simplifyIn(e: Scalar, context: Context, done: WeakSet<Scalar>): Scalar {
-  let current = e
-  for (let fuel = fuelPerNode; fuel > 0; fuel--) {
-    if (done.has(current)) return current
-    const inside = mapChildren(current, (child) => simplifyIn(child, context, done))
-    current = keepsClamp(current, inside, context) ? inside : current
-    const next = rewriteOnce(current, context)
-    if (!next) break
-    current = next
+class Simplifier {
+  readonly #context: Context
+  readonly #table: Table
+  readonly #done = new WeakSet<Scalar>()
+
+  constructor(context: Context, table: Table) {
+    this.#context = context
+    this.#table = table
   }
-  done.add(current)
-  return current
+
+  simplify(e: Scalar): Scalar {
+    let current = e
+    for (let fuel = fuelPerNode; fuel > 0; fuel--) {
+      if (this.#done.has(current)) return current
+      const inside = mapChildren(current, (child) => this.simplify(child))
+      current = keepsClamp(current, inside, this.#context) ? inside : current
+      const next = this.#rewrite(current)
+      if (!next) break
+      current = next
+    }
+    this.#done.add(current)
+    return current
+  }
+
+  #rewrite(e: Scalar): Scalar | undefined {
+    for (const rule of this.#table.get(e.kind) ?? []) {
+      const next = rule.rewrite(e, this.#context)
+      if (next) return next
+    }
+    return undefined
+  }
 }
 
 /** A position that holds data is clamped: it may become one that holds none only where that is in range. */
@@ -63,14 +91,6 @@ function keepsClamp(before: Scalar, after: Scalar, context: Context): boolean {
   }
   const lost = after.at.some((p, k) => isDataDependent(before.at[k]!) && !isDataDependent(p))
   return !lost || readInRange(after, context)
-}
-
-function rewriteOnce(e: Scalar, context: Context): Scalar | undefined {
-  for (const rule of byKind.get(e.kind) ?? []) {
-    const next = rule.rewrite(e, context)
-    if (next) return next
-  }
-  return undefined
 }
 
 export function simplifyEquation(

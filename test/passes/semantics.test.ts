@@ -62,12 +62,14 @@ describe.each<Pass>([simplify, cse, dce, inline])('$name keeps the meaning', (pa
       expectSame(program, after, 't', seed)
     }
   })
-  test('twice as once', () => {
-    for (let seed = 1; seed <= 40; seed++) {
-      const once = pass.run(programFromSeed(seed, { train: true }))
-      expect(printProgram(pass.run(once))).toBe(printProgram(once))
-    }
-  })
+})
+
+// Not inlining: what it took in may be simplified so far that more can be taken in.
+test.each<Pass>([simplify, cse, dce])('$name twice is $name once', (pass) => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const once = pass.run(programFromSeed(seed, { train: true }))
+    expect(printProgram(pass.run(once))).toBe(printProgram(once))
+  }
 })
 
 test('all passes in a row keep the meaning', () => {

@@ -29,10 +29,12 @@ function disorder(e: Scalar): number {
   if (e.kind === 'const') return 1
   if (isNeg(e)) return 1 + disorder(e.value)
   if (e.kind !== 'binary' || (e.op !== 'mul' && e.op !== 'div')) return 0
-  // A constant in the right of a product is out of order.
-  const late = e.op === 'mul' && startsWithConst(e.right) ? 1 : 0
+  // A constant or a division in the right of a product is out of order.
+  const late = e.op === 'mul' && (startsWithConst(e.right) || isDivision(e.right)) ? 1 : 0
   return (e.op === 'div' ? 1 : 0) + late + disorder(e.left) + disorder(e.right)
 }
+
+const isDivision = (e: Scalar): boolean => e.kind === 'binary' && e.op === 'div'
 
 const startsWithConst = (e: Scalar): boolean =>
   e.kind === 'const' || (e.kind === 'binary' && e.op === 'mul' && startsWithConst(e.left))
