@@ -5,7 +5,7 @@
 import { int as constant, binary as fold } from '../ir/build.ts'
 import type { BinaryOp, Scalar } from '../ir/types.ts'
 import { InternalError } from '../support/diagnostic.ts'
-import { i32, type Module, type Ref } from './assembler.ts'
+import { i32, type Module, params, type Ref } from './assembler.ts'
 import type { Context } from './context.ts'
 import type { Int } from './function.ts'
 
@@ -80,7 +80,13 @@ function scalarBinary(op: BinaryOp, a: () => Ref, b: () => Ref, module: Module):
     case 'div':
       return floorDiv(module, a, b)
     case 'mod':
-      return ops.sub(a(), ops.mul(floorDiv(module, a, b), b()))
+      return module.select(
+        ops.eqz(b()),
+        ops.const(0),
+        ops.sub(a(), ops.mul(floorDiv(module, a, b), b())),
+      )
+    case 'pow':
+      return module.call(powerFunction(module), [a(), b()], i32)
     default:
       throw new InternalError(`no scalar code for ${op}`)
   }
@@ -105,4 +111,36 @@ function floorDiv(module: Module, a: () => Ref, b: () => Ref): Ref {
     ops.const(0),
     module.select(ops.eq(b(), ops.const(-1)), ops.sub(ops.const(0), a()), floored),
   )
+}
+
+const power = 'i32.pow'
+
+/** x^n by squaring, wrapping; a negative exponent gives what integer division of 1 leaves. Made at its first use. */
+function powerFunction(module: Module): string {
+  if (module.getFunction(power) !== 0) return power
+  const { i32: ops, local } = module
+  const [x, n, result] = [0, 1, 2]
+  const get = (k: number): Ref => local.get(k, i32)
+  const odd = (): Ref => ops.and(get(n), ops.const(1))
+  const isOne = ops.eq(get(x), ops.const(1))
+  const ofMinusOne = module.select(odd(), ops.const(-1), ops.const(1))
+  const negative = module.select(
+    isOne,
+    ops.const(1),
+    module.select(ops.eq(get(x), ops.const(-1)), ofMinusOne, ops.const(0)),
+  )
+  const turn = module.block(null, [
+    module.if(odd(), local.set(result, ops.mul(get(result), get(x)))),
+    local.set(x, ops.mul(get(x), get(x))),
+    local.set(n, ops.shr_u(get(n), ops.const(1))),
+    module.br('turn', get(n)),
+  ])
+  const body = module.block(null, [
+    module.if(ops.lt_s(get(n), ops.const(0)), module.return(negative)),
+    local.set(result, ops.const(1)),
+    module.if(get(n), module.loop('turn', turn)),
+    module.return(get(result)),
+  ])
+  module.addFunction(power, params([i32, i32]), i32, [i32], body)
+  return power
 }
