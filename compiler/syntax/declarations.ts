@@ -66,13 +66,12 @@ export class Parser extends StatementParser {
 
   /** What follows a broken declaration is likely its body. */
   private skipToItem(): void {
-    while (!this.next(EOF)) {
-      if (this.next(t.Separator) && this.LA(1).payload === 0) {
-        const type = this.LA(2).tokenType
-        if (t.itemKeywords.has(type) || type === EOF) return
-      }
-      if (this.SKIP_TOKEN().tokenType === EOF) return
-    }
+    this.skipTo(({ payload, tokenType }) => {
+      const next = this.LA(2).tokenType
+      return (
+        tokenType === t.Separator && payload === 0 && (t.itemKeywords.has(next) || next === EOF)
+      )
+    })
   }
 
   private readonly item: GrammarRule<Item> = this.RULE('item', () => {
@@ -279,7 +278,7 @@ export class Parser extends StatementParser {
     } catch (error) {
       if (open.tokenType !== t.LParen || !this.isFailure(error)) throw error
       this.reportFailure(error, t.startOf(open))
-      while (!(this.next(t.RParen) && this.LA(1).payload === open.payload)) this.SKIP_TOKEN()
+      this.skipTo(({ payload, tokenType }) => payload === open.payload && tokenType === t.RParen)
       this.SKIP_TOKEN()
       return []
     }

@@ -10,12 +10,11 @@ import type { Diagnostic } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
 import * as t from './tokens.ts'
 
-export class SyntaxFailure extends Error {
-  override readonly name = 'SyntaxFailure'
+/** Thrown, but no `Error`: it never leaves the parser, and a stack trace would be most of its cost. */
+export class SyntaxFailure {
   readonly diagnostic: Diagnostic
 
   constructor(d: Diagnostic) {
-    super(d.message)
     this.diagnostic = d
   }
 }

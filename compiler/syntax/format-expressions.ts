@@ -151,6 +151,13 @@ export abstract class ExpressionFormatter {
     }
   }
 
+  /** ` = value`; a long sum starts on the next line. */
+  protected assigned(operator: string, value: Expr): Doc {
+    const doc = this.element(value.span.start, () => this.expression(value, 0))
+    if (value.kind !== 'binary') return [operator, ' ', doc]
+    return group([operator, indent([line, doc])])
+  }
+
   protected indices(at: readonly (IndexArg | Rest)[], end: number): Doc {
     const docs = at.map((index) =>
       this.element(index.span.start, () => {
@@ -175,10 +182,13 @@ export abstract class ExpressionFormatter {
     let first: Expr = e
     while (first.kind === 'binary' && precedence[first.op] === own) {
       terms.push(first)
+      // `(a / b) / c` says what is divided by what.
+      const isQuotient: boolean =
+        first.op === '/' && first.left.kind === 'binary' && first.left.op === '/'
       first = first.left
-      if (isComparison(e.op)) break
+      if (isComparison(e.op) || isQuotient) break
     }
-    const docs: Doc[] = [this.expression(first, isComparison(e.op) ? own + 1 : own)]
+    const docs: Doc[] = [this.expression(first, own + 1)]
     const rest: Doc[] = []
     for (const term of terms.reverse()) {
       const comments = this.commentsBefore(term.right.span.start)
@@ -268,4 +278,4 @@ function precedenceOf(e: Expr): number {
   }
 }
 
-const isSimple = (e: Expr): boolean => e.kind === 'name' || e.kind === 'number'
+const isSimple = (e: Expr): boolean => precedenceOf(e) === precedence.postfix

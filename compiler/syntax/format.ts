@@ -21,6 +21,9 @@ interface Part {
 }
 
 class Formatter extends ExpressionFormatter {
+  /** Per statement of an aligned run, the width of its left side. */
+  readonly #widths = new Map<Statement, number>()
+
   file(file: File): string {
     const parts = file.items.map((item): Part => ({ ...item.span, print: () => this.item(item) }))
     const text = print(this.lines(parts, this.text.length + 1, true), width)
@@ -132,11 +135,12 @@ class Formatter extends ExpressionFormatter {
 
   private body(block: Block, short: boolean): Doc {
     const only = block.statements[0]
-    if (short && only?.kind === 'value') return [' = ', this.expression(only.value, 0)]
+    if (short && only?.kind === 'value') return this.assigned(' =', only.value)
     return [' ', this.block(block)]
   }
 
   protected override block(block: Block): Doc {
+    this.alignRuns(block.statements)
     const parts = block.statements.map(
       (statement): Part => ({ ...statement.span, print: () => this.statement(statement) }),
     )
@@ -149,28 +153,14 @@ class Formatter extends ExpressionFormatter {
 
   private statement(s: Statement): Doc {
     switch (s.kind) {
-      case 'bind': {
-        const targets = s.targets.map((t) => (t.primed ? `${t.name.text}'` : t.name.text))
-        const left = targets.length === 1 ? targets[0]! : `(${targets.join(', ')})`
-        const type: Doc = s.type === undefined ? '' : [': ', this.type(s.type)]
-        return [
-          left,
-          type,
-          ' = ',
-          this.value(s.value.span.start, () => this.expression(s.value, 0)),
-        ]
-      }
+      case 'bind':
       case 'equation': {
-        const name = s.target.primed ? `${s.target.name.text}'` : s.target.name.text
-        // The index list ends before the operator; comments in it are few and move behind.
-        const at = this.indices(s.at, s.at.at(-1)?.span.end ?? s.span.start)
-        const operator = s.accumulate ? ' += ' : ' = '
-        return [
-          name,
-          at,
-          operator,
-          this.value(s.value.span.start, () => this.expression(s.value, 0)),
-        ]
+        const type: Doc = s.kind === 'bind' && s.type !== undefined ? [': ', this.type(s.type)] : ''
+        const operator = s.kind === 'equation' && s.accumulate ? ' +=' : ' ='
+        const left = this.left(s)
+        const width = this.#widths.get(s)
+        const pad = width === undefined ? '' : ' '.repeat(width - leftWidth(this.text, s))
+        return [left, type, pad, this.assigned(operator, s.value)]
       }
       case 'param':
         return [`param ${s.name.text}: `, this.type(s.type), ' = ', this.expression(s.initial, 0)]
@@ -226,12 +216,72 @@ class Formatter extends ExpressionFormatter {
     }
   }
 
-  /** What stands behind `=`. */
-  private value(start: number, doc: () => Doc): Doc {
-    return this.element(start, doc)
+  /**
+   * Where the author wrote the `=` of neighbouring lines below each other, they stay so: an equation a line, read as
+   * a column.
+   */
+  private alignRuns(statements: readonly Statement[]): void {
+    let run: Left[] = []
+    const finish = (): void => {
+      if (run.length > 1 && run.some((left) => left.isPadded)) {
+        const widest = Math.max(...run.map((left) => left.width))
+        for (const left of run) this.#widths.set(left.statement, widest)
+      }
+      run = []
+    }
+    for (const statement of statements) {
+      const left = leftOf(this.text, statement)
+      const previous = run.at(-1)
+      const joins =
+        left !== undefined &&
+        previous !== undefined &&
+        left.column === previous.column &&
+        /^[^\n]*\n[ \t\r]*$/.test(
+          this.text.slice(previous.statement.span.end, statement.span.start),
+        )
+      if (!joins) finish()
+      if (left !== undefined) run.push(left)
+    }
+    finish()
+  }
+
+  /** The names or the read on the left of `=`. */
+  left(s: Extract<Statement, { kind: 'bind' | 'equation' }>): Doc {
+    if (s.kind === 'equation') {
+      const name = s.target.primed ? `${s.target.name.text}'` : s.target.name.text
+      // The index list ends before the operator; comments in it are few and move behind.
+      return [name, this.indices(s.at, s.at.at(-1)?.span.end ?? s.span.start)]
+    }
+    const targets = s.targets.map((t) => (t.primed ? `${t.name.text}'` : t.name.text))
+    return targets.length === 1 ? targets[0]! : `(${targets.join(', ')})`
   }
 }
 
 const names = (list: readonly Name[]): string => list.map((name) => name.text).join(', ')
 
 const isEmpty = (doc: Doc): boolean => Array.isArray(doc) && doc.length === 0
+
+/** The left side of a statement with `=`, on one line. */
+interface Left {
+  readonly statement: Statement
+  /** As it is formatted. */
+  readonly width: number
+  /** Where the `=` stands in the source line. */
+  readonly column: number
+  /** Whether more than one space stands before it. */
+  readonly isPadded: boolean
+}
+
+function leftOf(text: string, s: Statement): Left | undefined {
+  if (s.kind !== 'bind' && s.kind !== 'equation') return undefined
+  if (s.kind === 'bind' ? s.type !== undefined : s.accumulate) return undefined
+  const last = s.kind === 'bind' ? s.targets.at(-1)?.name.span.end : s.at.at(-1)?.span.end
+  const equal = text.indexOf('=', last ?? s.span.start)
+  if (text.slice(s.span.start, equal).includes('\n')) return undefined
+  const column = equal - (text.lastIndexOf('\n', equal) + 1)
+  return { statement: s, width: leftWidth(text, s), column, isPadded: text[equal - 2] === ' ' }
+}
+
+function leftWidth(text: string, s: Extract<Statement, { kind: 'bind' | 'equation' }>): number {
+  return print(new Formatter(text, []).left(s), Number.POSITIVE_INFINITY).length
+}

@@ -2,7 +2,13 @@
  * The grammar of blocks and statements. A statement that fails is reported and skipped up to its end, which layout.ts
  * has marked, so the ones after it are read as usual.
  */
-import { EOF, type IRecognitionException, isRecognitionException, type TokenType } from 'chevrotain'
+import {
+  EOF,
+  type IRecognitionException,
+  type IToken,
+  isRecognitionException,
+  type TokenType,
+} from 'chevrotain'
 import { diagnostic } from '../support/catalogue.ts'
 import type { Block, Expr, Name, Statement, Target, Type } from './ast.ts'
 import { ExpressionParser, type GrammarRule } from './expressions.ts'
@@ -63,15 +69,16 @@ export abstract class StatementParser extends ExpressionParser {
     else this.report(unexpected(this.source, { kind: 'end' }, found, this.LA(2)))
   }
 
+  /** Skips up to the first token for which `isThere` holds, or the end. */
+  protected skipTo(isThere: (token: IToken) => boolean): void {
+    for (let next = this.LA(1); next.tokenType !== EOF && !isThere(next); ) next = this.SKIP_TOKEN()
+  }
+
   protected skipStatement(depth: number): void {
-    for (;;) {
-      const token = this.LA(1)
-      if (token.tokenType === EOF) return
-      if (token.payload === depth && token.tokenType === t.Separator) return
-      if (token.payload < depth) return
-      const last = this.SKIP_TOKEN()
-      if (last.tokenType === EOF) return
-    }
+    this.skipTo(
+      ({ payload, tokenType }) =>
+        payload < depth || (payload === depth && tokenType === t.Separator),
+    )
   }
 
   /** The depth inside the bracket that was consumed last. */
@@ -177,18 +184,14 @@ export abstract class StatementParser extends ExpressionParser {
   private reserved(construct: 'scan' | 'fixpoint' | 'yield', start: number): Statement {
     return this.ACTION(() => {
       const depth = this.LA(0).payload as number
-      while (
-        !this.next(t.Separator) &&
-        !this.next(EOF) &&
-        !(this.next(t.RCurly) && this.LA(1).payload <= depth)
-      ) {
-        const opensBody = this.next(t.LCurly) && construct !== 'yield'
+      this.skipTo(({ payload, tokenType }) => {
+        if (payload < depth) return true
+        return payload === depth && (tokenType === t.Separator || tokenType === t.LCurly)
+      })
+      if (this.next(t.LCurly) && construct !== 'yield') {
+        this.skipTo(({ payload, tokenType }) => payload === depth && tokenType === t.RCurly)
         this.SKIP_TOKEN()
-        if (!opensBody) continue
-        while (!(this.next(t.RCurly) && this.LA(1).payload === depth)) this.SKIP_TOKEN()
-        this.SKIP_TOKEN()
-        break
-      }
+      } else this.skipStatement(depth)
       return { kind: 'reserved', span: this.spanFrom(start), construct }
     })
   }
