@@ -14,7 +14,7 @@ import { binary, index, int, reduce, select, typeOf } from '../ir/build.ts'
 import { freeIndices, freshName, some, substitute } from '../ir/traverse.ts'
 import type { Extent, Index, Scalar, Tensor } from '../ir/types.ts'
 import { linearOf, scalarOfLinear } from '../passes/rules/integer.ts'
-import { type Context, guardReads, isConst, rangeIn, within } from '../passes/rules/rule.ts'
+import { type Context, clamped, guardReads, isConst } from '../passes/rules/rule.ts'
 import { simplifyScalar } from '../passes/simplify.ts'
 import { guardFactor } from './guard.ts'
 import type { Contribution } from './reverse.ts'
@@ -80,13 +80,15 @@ class Inversion {
       // All that is left must be determined already: it becomes a test.
       const free = freeIndices(p)
       if (this.#unsolved.some((i) => free.has(i.name))) return undefined
-      this.#test(binary('eq', index(placeholder(k)), this.#clamped(p, k)))
+      const position = this.#guarded ? p : clamped(p, this.#shape[k]!, this.#context())
+      this.#test(binary('eq', index(placeholder(k)), position))
     }
     const over = this.#unsolved
     const work = volume(this.#shape) * volume(over.map((i) => i.extent))
     if (work > this.#points * this.#stride * 2 + 2 * volume(this.#shape)) return undefined
     const value = guardReads(this.#value, this.#context())
-    const test = this.#tests.reduce<Scalar | undefined>(
+    const tests = this.#tests.map((t) => guardReads(t, this.#context()))
+    const test = tests.reduce<Scalar | undefined>(
       (a, b) => (a ? binary('and', a, b) : b),
       undefined,
     )
@@ -107,17 +109,6 @@ class Inversion {
   #test(test: Scalar): void {
     const simple = this.#simple(test)
     if (simple.kind !== 'const' || simple.value === 0) this.#tests.push(simple)
-  }
-
-  /** A data-dependent position as an unguarded read takes it: clamped into the dimension. */
-  #clamped(p: Scalar, k: number): Scalar {
-    const extent = this.#shape[k]!
-    if (this.#guarded || within(rangeIn(p, this.#context()), extent.size)) return p
-    const last: Scalar =
-      extent.bound === undefined
-        ? int(extent.size - 1)
-        : binary('sub', { kind: 'count', dim: extent.bound }, int(1))
-    return binary('min', binary('max', p, int(0)), last)
   }
 
   /** Positions `i / m` and `i % m` of one index: i becomes m*i + r, which they determine part by part. */

@@ -7,8 +7,8 @@ import { simplify } from '../../compiler/passes/simplify.ts'
 import { programFromSeed, randomValues } from '../support/arbitrary.ts'
 import { expectGradients } from '../support/gradients.ts'
 
-function check(seed: number, run: (program: Program) => Program): void {
-  const before = programFromSeed(seed, { train: true, smooth: true })
+function check(seed: number, run: (program: Program) => Program, equations = 5): void {
+  const before = programFromSeed(seed, { train: true, smooth: true, equations })
   const after = run(before)
   verify(after, `differentiate, seed ${seed}`)
   const values = randomValues(before, 't', seed)
@@ -23,4 +23,9 @@ test('simplified', () => {
   for (let seed = 1000; seed <= 1100; seed++) {
     check(seed, (program) => simplify.run(differentiate.run(program)))
   }
+})
+
+test('programs that once went wrong', () => {
+  // Data-dependent positions beside positions that an inverted map takes out of range.
+  for (const seed of [2014, 2082, 2346, 2366, 2690, 2920, 4921]) check(seed, differentiate.run, 7)
 })

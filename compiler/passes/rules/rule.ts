@@ -4,6 +4,7 @@
  * infinite the rewritten expression may be finite. Sums and products of f32 may be regrouped.
  */
 import { extentsOf, type Range, rangeOf } from '../../ir/affine.ts'
+import { binary, int } from '../../ir/build.ts'
 import { mapChildren } from '../../ir/traverse.ts'
 import type { Extent, Index, Scalar, Tensor } from '../../ir/types.ts'
 
@@ -50,12 +51,31 @@ export function rangeIn(e: Scalar, { extents, tensor }: Context): Range | undefi
 export const within = (range: Range | undefined, size: number): boolean =>
   range !== undefined && range.min >= 0 && range.max < size
 
-/** Guards every read whose positions are not provably in range any more; data-dependent positions are clamped. */
+/**
+ * Guards every read whose positions are not provably in range any more. Its data-dependent positions, which without
+ * the guard were clamped, are clamped in so many words.
+ */
 export function guardReads(e: Scalar, context: Context): Scalar {
   if (e.kind === 'reduce') addIndices(context, e.over)
   const f = mapChildren(e, (child) => guardReads(child, context))
   if (f.kind !== 'read' || f.guarded) return f
-  return readInRange(f, context) ? f : { ...f, guarded: true }
+  if (readInRange(f, context)) return f
+  const shape = context.tensor(f.tensor)?.shape
+  const at = f.at.map((p, k) => {
+    const extent = shape?.[k]
+    return extent && holdsData(p) ? clamped(p, extent, context) : p
+  })
+  return { ...f, at, guarded: true }
+}
+
+/** A data-dependent position as an unguarded read takes it: clamped into the dimension. */
+export function clamped(p: Scalar, extent: Extent, context: Context): Scalar {
+  if (within(rangeIn(p, context), extent.size) && extent.bound === undefined) return p
+  const last: Scalar =
+    extent.bound === undefined
+      ? int(extent.size - 1)
+      : binary('sub', { kind: 'count', dim: extent.bound }, int(1))
+  return binary('min', binary('max', p, int(0)), last)
 }
 
 export function addIndices(context: Context, over: readonly Index[]): void {
