@@ -12,7 +12,7 @@ export const grad: Command = {
   details: 'Each equation names the source line it came from; the text compiles again.',
   positionals: [1, 1],
   options: {
-    of: { value: 'NAME', text: 'the value to differentiate (default the loss)' },
+    of: { value: 'NAME', text: 'of several losses only this: loss, loss_2, …' },
     wrt: { value: 'NAME', multiple: true, text: 'only the gradients of these parameters' },
     block: common.block,
     dim: common.dim,
@@ -37,15 +37,26 @@ export const grad: Command = {
         `${file} has several train blocks: choose one of ${names.join(', ')} with --block`,
       )
     }
-    const params = program.tensors.filter((t) => t.role === 'param').map((t) => t.name)
+    const entry = program.entries.find((e) => e.name === block)!
+    const objectives = entry.stages.flatMap((stage) => stage.objective ?? [])
+    const params = objectives.flatMap((o) => o.gradients.map((g) => g.param))
     const wrt = call.texts('wrt').flatMap((text) => text.split(','))
-    const odd = wrt.find((name) => !params.includes(name))
+    const isKnown = (name: string) => params.some((p) => p === name || p.endsWith(`.${name}`))
+    const odd = wrt.find((name) => !isKnown(name))
     if (odd !== undefined) {
       throw new UsageError(
-        `--wrt ${odd}: the parameters are ${params.join(', ')}${meant(odd, params)}`,
+        `--wrt ${odd}: ${block} trains ${params.join(', ')}${meant(odd, params)}`,
       )
     }
+    const losses = objectives.map(
+      ({ loss }) => entry.outputs.find((o) => o.tensor === loss)?.name ?? loss,
+    )
     const of = call.text('of')
+    if (of !== undefined && !losses.includes(of)) {
+      throw new UsageError(
+        `--of ${of}: ${block} minimizes ${losses.join(', ')}${meant(of, losses)}`,
+      )
+    }
     const { gradientText } = await loadNotation()
     const text = gradientText(program, block, { ...(of && { of }), ...(wrt.length > 0 && { wrt }) })
     io.out(text.endsWith('\n') ? text : `${text}\n`)

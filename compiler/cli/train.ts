@@ -87,7 +87,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
       if (kind === 'stopped') {
         progress.end()
         await saveCheckpoint(path, model, plan, cursor)
-        return interrupted(path, report.step, file, options.json, io)
+        return interrupted(call, path, report.step, options.json, io)
       }
       if (kind === 'epoch') validation = report.validation
       if (!options.json) progress.show(report)
@@ -167,6 +167,10 @@ async function prepare(
     ]
     const odd = changed.find(([, is]) => is)
     if (odd) throw new UsageError(`--${odd[0]} differs from the training to resume: leave it out`)
+    const { epoch } = checkpoint.cursor
+    if (epochs !== undefined && epochs <= epoch) {
+      throw new UsageError(`--epochs ${epochs}: ${epoch} epochs of this training are already done`)
+    }
     options = { ...asked, target: before.target, dims: before.dims }
     epochs ??= before.epochs
     block = before.block
@@ -219,8 +223,14 @@ function setHyper(call: Call, { model }: Session, entry: EntrySpec): void {
   }
 }
 
-function interrupted(path: string, step: number, file: string, isJson: boolean, io: Io): number {
+function interrupted(call: Call, path: string, step: number, isJson: boolean, io: Io): number {
   if (isJson) json(io, { event: 'interrupted', step, checkpoint: path })
-  else io.err(`interrupted after step ${step}; to go on: netc train ${file} --resume (${path})\n`)
+  else {
+    const places = ['out', 'checkpoint'].flatMap((name) =>
+      call.has(name) ? [`--${name} ${call.text(name)}`] : [],
+    )
+    const again = ['netc train', call.positionals[0], '--resume', ...places].join(' ')
+    io.err(`interrupted after step ${step}, saved in ${path}; to go on: ${again}\n`)
+  }
   return exit.interrupted
 }
