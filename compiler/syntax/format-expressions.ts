@@ -153,9 +153,11 @@ export abstract class ExpressionFormatter {
 
   /** ` = value`; a long sum starts on the next line. */
   protected assigned(operator: string, value: Expr): Doc {
-    const doc = this.element(value.span.start, () => this.expression(value, 0))
-    if (value.kind !== 'binary') return [operator, ' ', doc]
-    return group([operator, indent([line, doc])])
+    if (value.kind === 'binary') {
+      const doc = this.element(value.span.start, () => this.binary(value, false))
+      return group([operator, indent([line, doc])])
+    }
+    return [operator, ' ', this.element(value.span.start, () => this.expression(value, 0))]
   }
 
   protected indices(at: readonly (IndexArg | Rest)[], end: number): Doc {
@@ -170,7 +172,7 @@ export abstract class ExpressionFormatter {
   }
 
   /** A chain of operators of one strength is one group, which breaks behind the operators. */
-  private binary(e: Binary): Doc {
+  private binary(e: Binary, indented = true): Doc {
     const own = precedence[e.op]
     if (e.op === '^') {
       const left = this.expression(e.left, precedence.postfix)
@@ -194,7 +196,7 @@ export abstract class ExpressionFormatter {
       const comments = this.commentsBefore(term.right.span.start)
       rest.push(` ${term.op}`, line, ...comments, this.expression(term.right, own + 1))
     }
-    return group([...docs, indent(rest)])
+    return group([...docs, indented ? indent(rest) : rest])
   }
 
   /** Keeps the line breaks between stages that the author made. */
