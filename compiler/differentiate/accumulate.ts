@@ -8,7 +8,7 @@ import type { Equation, Index, Origin, Scalar, Tensor } from '../ir/types.ts'
 import { simplifyEquation } from '../passes/simplify.ts'
 import { type Gather, gatherOf } from './invert.ts'
 import type { Contribution } from './reverse.ts'
-import type { Scope } from './scope.ts'
+import { boundedFirst, type Scope } from './scope.ts'
 
 const zero = constant(0)
 
@@ -29,15 +29,23 @@ export function accumulate(
   const origin: Origin = flow.contributions[0]?.origin ?? { span: cotangent.span, note: 'no use' }
   const gathers: Gather[] = []
   const scatters: Contribution[] = []
+  const made: Equation[] = []
   for (const contribution of flow.contributions) {
-    const gather = gatherOf(contribution, shape, scope.find)
+    const whole = gatherOf(contribution, shape, scope.find)
+    if (whole) {
+      gathers.push(whole)
+      continue
+    }
+    const { equation, contribution: summed } = presum(contribution, cotangent, scope)
+    if (equation) made.push(simplifyEquation(equation, scope.find))
+    const gather = equation && gatherOf(summed, shape, scope.find)
     if (gather) gathers.push(gather)
-    else scatters.push(contribution)
+    else scatters.push(summed)
   }
   if (gathers.length === 0 && scatters.length === 1 && flow.seed === 0) {
-    return [simplifyEquation(scatterOf(cotangent.name, scatters[0]!, cotangent), scope.find)]
+    const own = scatterOf(cotangent.name, scatters[0]!, cotangent)
+    return [...made, simplifyEquation(own, scope.find)]
   }
-  const made: Equation[] = []
   const outs = outIndices(cotangent, gathers, names)
   const taken = new Set(outs.map((i) => i.name))
   const terms: Scalar[] = flow.seed === 0 ? [] : [constant(flow.seed)]
@@ -74,12 +82,32 @@ function outIndices(tensor: Tensor, gathers: readonly Gather[], names: readonly 
   })
 }
 
-/** The contribution as a scatter over the indices that its positions use, summed over the others. */
-function scatterOf(target: string, c: Contribution, like: Tensor): Equation {
+/**
+ * The contribution summed beforehand over the domain indices that its positions do not use, so that what is left to
+ * place is small: `x[n, 0]` for all n is one number. As it is where there are none.
+ */
+function presum(
+  c: Contribution,
+  like: Tensor,
+  scope: Scope,
+): { readonly equation: Equation | undefined; readonly contribution: Contribution } {
   const used = new Set(c.at.flatMap((p) => [...freeIndices(p)]))
-  const outs = c.domain.filter((i) => used.has(i.name))
-  const summed = c.domain.filter((i) => !used.has(i.name))
-  const sum = reduce('sum', summed, c.value)
+  const outs = boundedFirst(c.domain.filter((i) => used.has(i.name)))
+  const over = c.domain.filter((i) => !used.has(i.name))
+  const bounded = outs.filter((i) => i.extent.bound !== undefined)
+  if (over.length === 0 || bounded.length > 1) return { equation: undefined, contribution: c }
+  const extents = outs.map((i) => i.extent)
+  const tensor = scope.temp(`${like.name}_sum`, extents, like)
+  const sum = reduce('sum', over, c.value)
+  const equation = { target: tensor.name, outs, at: undefined, body: sum, origin: c.origin }
+  const positions = outs.map((i) => index(i))
+  return { equation, contribution: { ...c, domain: outs, value: read(tensor, positions) } }
+}
+
+/** The contribution as a scatter over its domain. */
+function scatterOf(target: string, c: Contribution, like: Tensor): Equation {
+  const outs = c.domain
+  const sum = c.value
   if (!c.guarded) return { target, outs, at: c.at, body: sum, origin: c.origin }
   // A guarded read took nothing from outside, so nothing is written there.
   const limits = like.shape.map(

@@ -5,8 +5,6 @@
  * the same numbers.
  *
  *   d_dense_1_W[i, o] = sum[n](x[n, i] * d_dense_1[n, o])      // mnist.net:10  dense
- *
- * Limit: a scatter whose indices no read determines has no text in the language.
  */
 
 import { boundIndices, visit } from '../ir/traverse.ts'
@@ -175,6 +173,9 @@ function leftText(
   if (eq.at) {
     const at = eq.at.map((p, k) => {
       const text = scalarText(p, context)
+      const own = p.kind === 'index' ? context.extents.get(p.name) : undefined
+      // `i: 9` would say how far i runs, not how long the dimension is.
+      if (own && own.size !== shape[k]!.size) return `${text} + 0: ${extentText(shape[k]!)}`
       return p.kind === 'index' && context.inferred.has(p.name)
         ? text
         : `${text}: ${extentText(shape[k]!)}`

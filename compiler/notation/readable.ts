@@ -4,12 +4,14 @@
  * the gradients; parameters are read as they are given, nothing is updated.
  */
 import { differentiate } from '../differentiate/index.ts'
-import type { Entry, Objective, Program } from '../ir/types.ts'
+import { index, read, sameExtent } from '../ir/build.ts'
+import { some } from '../ir/traverse.ts'
+import type { Entry, Equation, Index, Objective, Program, Scalar, Tensor } from '../ir/types.ts'
 import { cse } from '../passes/cse.ts'
 import { eliminate } from '../passes/dce.ts'
 import { inlineEntry } from '../passes/inline.ts'
 import { mapEntries, type Pass } from '../passes/pass.ts'
-import { simplify } from '../passes/simplify.ts'
+import { simplify, tensorsOf } from '../passes/simplify.ts'
 
 const readableInline: Pass = {
   name: 'inline',
@@ -53,7 +55,52 @@ export function gradientProgram(
     stages,
   }
   const derived = differentiate.run({ ...program, entries: [withoutUnused(single)] })
-  return passes.reduce((p, pass) => pass.run(p), derived)
+  const readable = passes.reduce((p, pass) => pass.run(p), derived)
+  return mapEntries(readable, (one) => withPlainScatters(readable, one))
+}
+
+/**
+ * In the language an index of a scatter runs as far as a dimension it stands alone in. Where there is none, the value
+ * gets a name, which is then read with every index alone.
+ */
+function withPlainScatters(program: Program, entry: Entry): Entry {
+  const find = tensorsOf(program, entry)
+  const added: Tensor[] = []
+  const stages = entry.stages.map((stage) => ({
+    ...stage,
+    equations: stage.equations.flatMap((eq) => {
+      if (!eq.at || eq.outs.every((i) => runsAsRead(i, [eq.body, ...(eq.at ?? [])], find)))
+        return [eq]
+      const like = find(eq.target)!
+      const shape = eq.outs.map((i) => i.extent)
+      const tensor: Tensor = { ...like, name: `${eq.target}_value`, shape, role: 'temp' }
+      added.push(tensor)
+      const value: Equation = { ...eq, target: tensor.name, at: undefined }
+      const body = read(
+        tensor,
+        eq.outs.map((i) => index(i)),
+      )
+      return [value, { ...eq, body }]
+    }),
+  }))
+  return { ...entry, stages, tensors: [...entry.tensors, ...added] }
+}
+
+function runsAsRead(
+  i: Index,
+  parts: readonly Scalar[],
+  find: (name: string) => Tensor | undefined,
+): boolean {
+  return parts.some((part) =>
+    some(part, (e) => {
+      if (e.kind !== 'read' || e.guarded) return false
+      const shape = find(e.tensor)?.shape ?? []
+      return e.at.some((p, k) => {
+        const extent = shape[k]
+        return p.kind === 'index' && p.name === i.name && !!extent && sameExtent(extent, i.extent)
+      })
+    }),
+  )
 }
 
 /** Update and metric equations go before differentiation, so that they do not count as uses. */

@@ -2,7 +2,7 @@
  * Rules for index arithmetic: linear forms, floor division and remainder by constants, comparisons decided by range.
  * In: i32 and bool nodes. They make positions canonical, so that equal ones compare equal and guards can be dropped.
  */
-import { binary, constant, int, mul, typeOf } from '../../ir/build.ts'
+import { binary, constant as constantOf, int, mul, typeOf } from '../../ir/build.ts'
 import { freeIndices, size } from '../../ir/traverse.ts'
 import type { BinaryOp, Scalar } from '../../ir/types.ts'
 import { keyOf, same } from '../key.ts'
@@ -53,13 +53,19 @@ export function scalarOfLinear(a: Linear): Scalar {
     (s, t) => Math.sign(t.coefficient) - Math.sign(s.coefficient),
   )
   let sum: Scalar | undefined
+  let constant = a.constant
   for (const { atom, coefficient } of terms) {
-    if (!sum) sum = coefficient === -1 ? binary('sub', int(0), atom) : times(coefficient, atom)
+    if (!sum && coefficient < 0 && a.constant > 0) {
+      // `2 - i`, not `-i + 2`.
+      sum = binary('sub', int(a.constant), times(-coefficient, atom))
+      constant = 0
+    } else if (!sum)
+      sum = coefficient === -1 ? binary('sub', int(0), atom) : times(coefficient, atom)
     else if (coefficient < 0) sum = binary('sub', sum, times(-coefficient, atom))
     else sum = binary('add', sum, times(coefficient, atom))
   }
-  if (!sum) return int(a.constant)
-  return a.constant < 0 ? binary('sub', sum, int(-a.constant)) : binary('add', sum, int(a.constant))
+  if (!sum) return int(constant)
+  return constant < 0 ? binary('sub', sum, int(-constant)) : binary('add', sum, int(constant))
 }
 
 const times = (coefficient: number, atom: Scalar): Scalar => mul(int(coefficient), atom)
@@ -97,7 +103,7 @@ const comparison: Partial<
   ne: (d) => (d.min > 0 || d.max < 0 ? true : d.min === 0 && d.max === 0 ? false : undefined),
 }
 
-const truth = (value: boolean): Scalar => constant(value ? -1 : 0, 'bool')
+const truth = (value: boolean): Scalar => constantOf(value ? -1 : 0, 'bool')
 const isTrue = (e: Scalar): boolean => e.kind === 'const' && e.value !== 0
 const isFalse = (e: Scalar): boolean => isConst(e, 0)
 
