@@ -43,14 +43,14 @@ operations, the bytes its kernels read and write, and the temporary memory, at t
     })
     const { manifest } = builds[0]!
     const files = builds.map(({ path }) => path)
-    for (const { path, wasm } of builds) await replaceFile(path, wasm)
+    for (const { path, wasm } of builds) replaceFile(path, wasm)
     if (!only) {
       for (const [ending, text] of [
         ['js', wrapperJs(name, manifest)],
         ['d.ts', wrapperTypes(manifest)],
       ] as const) {
         const path = join(folder, `${name}.${ending}`)
-        await replaceFile(path, text)
+        replaceFile(path, text)
         files.push(path)
       }
     }

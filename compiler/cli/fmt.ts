@@ -46,7 +46,7 @@ export const fmt: Command = {
           code = exit.input
         }
       } else if (isStdin || call.has('stdout')) io.out(text)
-      else if (text !== source.text) await replaceFile(file, text)
+      else if (text !== source.text) replaceFile(file, text)
     }
     return code
   },

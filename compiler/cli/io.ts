@@ -1,6 +1,16 @@
 /** The outside world as commands see it: streams, interrupts and files that are replaced in one go. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { InputError } from './errors.ts'
 
@@ -66,6 +76,7 @@ export function reason(error: unknown): string {
     case 'EISDIR':
       return 'it is a folder'
     case 'ENOTDIR':
+    case 'EEXIST':
       return 'a part of the path is no folder'
     case 'EACCES':
     case 'EPERM':
@@ -78,11 +89,11 @@ export function reason(error: unknown): string {
 }
 
 /** Writes a file so that at any moment it has its old content or the new one, even if the machine fails. */
-export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
+export function replaceFile(path: string, content: Uint8Array | string): void {
   const fresh = `${path}.${process.pid}.tmp`
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
   try {
-    await mkdir(dirname(path), { recursive: true })
+    mkdirSync(dirname(path), { recursive: true })
     const file = openSync(fresh, 'w')
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
@@ -96,6 +107,19 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
     throw new InputError(`cannot write ${path}: ${reason(error)}`)
   }
   syncFolder(dirname(path))
+}
+
+/** Throws unless `path` can be replaced: better before an hour of training than after it. */
+export function checkWritable(path: string): void {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
+    }
+    mkdirSync(dirname(path), { recursive: true })
+    accessSync(dirname(path), constants.W_OK)
+  } catch (error) {
+    throw new InputError(`cannot write ${path}: ${reason(error)}`)
+  }
 }
 
 /** Makes the rename itself last; not every system can. */

@@ -6,7 +6,7 @@ import type { EntrySpec } from '../wasm/manifest.ts'
 import { type Checkpoint, type Plan, readCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import { type Call, type Command, common } from './command.ts'
 import { exit, UsageError } from './errors.ts'
-import { type Io, json, replaceFile } from './io.ts'
+import { checkWritable, type Io, json, replaceFile } from './io.ts'
 import { duration, Progress, rate, showMetrics } from './progress.ts'
 import {
   announce,
@@ -52,6 +52,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   const path =
     call.text('checkpoint') ?? `${out.replace(/\.safetensors$/, '')}.checkpoint.safetensors`
   const checkpoint = call.has('resume') ? readCheckpoint(path) : undefined
+  for (const target of [out, path]) checkWritable(target)
   const options = sessionOptions(call)
   const { session, entry, feeds, plan } = await prepare(call, file, options, checkpoint, io)
   const { model } = session
@@ -86,7 +87,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
       perSecond = report.examplesPerSecond
       if (kind === 'stopped') {
         progress.end()
-        await saveCheckpoint(path, model, plan, cursor)
+        saveCheckpoint(path, model, plan, cursor)
         return interrupted(call, path, report.step, options.json, io)
       }
       if (kind === 'epoch') validation = report.validation
@@ -100,13 +101,14 @@ async function runTrain(call: Call, io: Io): Promise<number> {
     progress.end()
     release()
   }
+  // Before the evaluation: an interrupt from here on loses nothing.
+  replaceFile(out, model.save())
+  if (checkpoint) rmSync(path, { force: true })
   const metrics: Record<string, Metrics> = { train: await model.evaluate(entry.of, feeds) }
   if (validation) metrics.validation = validation
   if (session.data.has('test')) {
     metrics.test = await model.evaluate(entry.of, await session.data.feeds('test', entry.inputs))
   }
-  await replaceFile(out, model.save())
-  if (checkpoint) rmSync(path, { force: true })
   const seconds = (performance.now() - start) / 1000
   if (options.json) {
     json(io, {

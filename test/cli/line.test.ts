@@ -230,3 +230,11 @@ test('compile writes modules, a wrapper and its types', async () => {
       /** f32[batch<=4, 2] */ out: Float32Array
     }`)
 })
+
+test('a place that cannot be written is refused before the training', async () => {
+  const at = line()
+  const ran = await netc(['train', join(at, 'line.net'), '--out', at])
+  expect(ran).toMatchObject({ code: 1, out: '', err: `netc: cannot write ${at}: it is a folder\n` })
+  const under = await netc(['train', join(at, 'line.net'), '--out', join(at, 'line.csv', 'w')])
+  expect(under.err).toContain('a part of the path is no folder')
+})
