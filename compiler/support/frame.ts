@@ -64,7 +64,7 @@ function oneLine(
   const rest = marked.cut
     ? { text: '', cut: true }
     : cut(after.text, Math.max(0, room - middle.width))
-  const more = rest.cut || to + maxWidth < line.length
+  const more = marked.cut || from + maxWidth < to || rest.cut || to + maxWidth < line.length
   const source = head + before.text + marked.text + rest.text + (more ? '…' : '')
   const underline = ' '.repeat(head.length + before.width) + mark.repeat(Math.max(1, marked.width))
   return [

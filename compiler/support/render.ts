@@ -85,7 +85,7 @@ export interface JsonDiagnostic extends JsonPlace {
 }
 
 /** Lines and columns count from 1, columns in UTF-16 code units; the end is exclusive. */
-export function toJson(d: Diagnostic): JsonDiagnostic {
+export function diagnosticJson(d: Diagnostic): JsonDiagnostic {
   return {
     severity: d.severity,
     code: d.code,
