@@ -3,19 +3,10 @@
  * of their placeholder and with temps of their own; what they say flows to each argument becomes a contribution.
  */
 import { index, read } from '../ir/build.ts'
-import { mapChildren } from '../ir/traverse.ts'
 import type { Equation, RuleCall, Scalar } from '../ir/types.ts'
+import { type ReadNode, replaceInEquation } from '../passes/reads.ts'
 import type { Adjoint } from './reverse.ts'
 import type { Scope } from './scope.ts'
-
-type Replace = (tensor: string, at: readonly Scalar[], guarded: boolean) => Scalar | undefined
-
-/** e with reads of tensors replaced. */
-export function replaceReads(e: Scalar, by: Replace): Scalar {
-  const f = mapChildren(e, (child) => replaceReads(child, by))
-  if (f.kind !== 'read') return f
-  return by(f.tensor, f.at, f.guarded) ?? f
-}
 
 export function adjointOfRule(
   rule: RuleCall,
@@ -27,7 +18,7 @@ export function adjointOfRule(
   for (const t of rule.tensors) {
     renamed.set(t.name, scope.temp(t.name, t.shape, t, t.dtype).name)
   }
-  const replace: Replace = (tensor, at, guarded) => {
+  const replace = ({ tensor, at, guarded }: ReadNode): Scalar | undefined => {
     if (tensor === rule.cotangent.name) {
       const value = cotangent(at)
       return value.kind === 'read' ? { ...value, guarded } : value
@@ -37,10 +28,8 @@ export function adjointOfRule(
   }
   const helpers = rule.equations.map(
     (eq): Equation => ({
-      ...eq,
+      ...replaceInEquation(eq, replace),
       target: renamed.get(eq.target) ?? eq.target,
-      at: eq.at?.map((p) => replaceReads(p, replace)),
-      body: replaceReads(eq.body, replace),
       origin: { ...eq.origin, note: eq.origin.note || `rule of ${rule.fn}` },
     }),
   )

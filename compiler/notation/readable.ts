@@ -4,6 +4,7 @@
  * the gradients; parameters are read as they are given, nothing is updated.
  */
 import { differentiate } from '../differentiate/index.ts'
+import { boundedFirst } from '../differentiate/scope.ts'
 import { index, read, sameExtent } from '../ir/build.ts'
 import { some } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Objective, Program, Scalar, Tensor } from '../ir/types.ts'
@@ -72,13 +73,14 @@ function withPlainScatters(program: Program, entry: Entry): Entry {
       if (!eq.at || eq.outs.every((i) => runsAsRead(i, [eq.body, ...(eq.at ?? [])], find)))
         return [eq]
       const like = find(eq.target)!
-      const shape = eq.outs.map((i) => i.extent)
+      const outs = boundedFirst(eq.outs)
+      const shape = outs.map((i) => i.extent)
       const tensor: Tensor = { ...like, name: `${eq.target}_value`, shape, role: 'temp' }
       added.push(tensor)
-      const value: Equation = { ...eq, target: tensor.name, at: undefined }
+      const value: Equation = { ...eq, target: tensor.name, outs, at: undefined }
       const body = read(
         tensor,
-        eq.outs.map((i) => index(i)),
+        outs.map((i) => index(i)),
       )
       return [value, { ...eq, body }]
     }),
