@@ -30,6 +30,8 @@ export const buildName = ({ target, fuse }: Build): string =>
 export interface Tolerance {
   readonly ulps: number
   readonly scale: 'tensor' | 'terms'
+  /** The smallest scale, 0 when left out. */
+  readonly least?: number
 }
 
 export type Inputs = Readonly<Record<string, ArrayLike<number>>>
@@ -106,11 +108,11 @@ export class Instance {
     this.#exports[name]!(...entry.counts.map((dim) => counts[dim]!))
     for (const spec of entry.outputs) {
       const scale = terms?.outputs[spec.name]
-      this.#check(name, spec, outputs[spec.name]!, tolerance.ulps, scale)
+      this.#check(name, spec, outputs[spec.name]!, tolerance, scale)
     }
     for (const spec of this.persistent) {
       const scale = terms?.state.tensors.get(spec.name)
-      this.#check(name, spec, this.state.tensors.get(spec.name)!, tolerance.ulps, scale)
+      this.#check(name, spec, this.state.tensors.get(spec.name)!, tolerance, scale)
     }
   }
 
@@ -138,11 +140,11 @@ export class Instance {
     entry: string,
     spec: TensorSpec,
     want: Float64Array,
-    ulps: number,
+    { ulps, least = 0 }: Tolerance,
     scale: Float64Array | undefined,
   ): void {
     const got = this.view(spec)
-    let most = 0
+    let most = least
     if (spec.dtype === 'f32') {
       for (const value of want) if (Number.isFinite(value)) most = Math.max(most, Math.abs(value))
     }

@@ -1,0 +1,41 @@
+/**
+ * Random small programs: 2,000 by number, each compiled and compared forward and gradient, the numbers that failed before
+ * first; and programs of fast-check, which shrinks what fails. 100,000 run by `test/long/random-programs.ts`.
+ */
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, test } from 'vitest'
+import { lower } from '../../compiler/compile.ts'
+import { arbitraryProgram } from '../support/arbitrary.ts'
+import { compareProgram, compareSeed } from '../support/differential.ts'
+import { builds } from './module.ts'
+
+const seeds = JSON.parse(
+  readFileSync(new URL('../cases/seeds.json', import.meta.url), 'utf8'),
+) as number[]
+
+test('numbers that failed once', () => {
+  for (const seed of seeds) compareSeed(seed)
+})
+
+const count = 2000
+const part = 250
+
+describe('random programs, compiled and compared', () => {
+  const starts = Array.from({ length: count / part }, (_, k) => k * part)
+  test.each(starts)(`${part} from %i`, (from) => {
+    for (let seed = from; seed < from + part; seed++) compareSeed(seed)
+  })
+})
+
+test('programs of fast-check', () => {
+  fc.assert(
+    fc.property(
+      arbitraryProgram({ train: true }),
+      fc.constantFrom(...builds),
+      fc.nat(2 ** 20),
+      (program, build, seed) => compareProgram(lower(program), build, seed),
+    ),
+    { numRuns: 100, seed: 7 },
+  )
+})
