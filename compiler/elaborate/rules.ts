@@ -116,7 +116,9 @@ export function applyRule(
   const result = asTensor(forward)
   if (result === undefined) return errorValue
   const y = store(result, path, plain)
-  if (y.stored === undefined || names.every((n) => n === undefined)) return forward
+  if (y.stored === undefined) return errorValue
+  // A result that depends on no argument, or is no float, has no derivative to override.
+  if (y.dtype !== 'f32' || names.every((n) => n === undefined)) return atVariables(y, free)
   const cotangent: Tensor = {
     name: entry.freshName(join(path, `d_${name}`)),
     dtype: 'f32',
@@ -138,11 +140,15 @@ export function applyRule(
       cotangents: names.flatMap((n, k) => (n === undefined ? [] : [apart.result?.[k]])),
     })
   }
-  if (free.length === 0) return y
+  return atVariables(y, free)
+}
+
+/** The element of a kept result that the equation around asks for. */
+function atVariables(y: TensorValue, free: readonly string[]): Value {
+  if (free.length === 0 || y.shape.length === 0) return y
+  if (y.shape.length !== free.length || y.stored === undefined) return errorValue
   const at = free.map((id) => ({ kind: 'index', name: id }) as const)
-  return y.shape.length === free.length
-    ? scalar(y.dtype, { kind: 'read', tensor: y.stored, type: y.dtype, at, guarded: false })
-    : errorValue
+  return scalar(y.dtype, { kind: 'read', tensor: y.stored, type: y.dtype, at, guarded: false })
 }
 
 /** The names of the cotangent tensors, one per parameter. */
