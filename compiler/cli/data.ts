@@ -51,12 +51,12 @@ export function readBytes(path: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-class Missing extends Error {
+class Missing extends InputError {
   readonly path: string
   readonly folders: readonly string[]
 
   constructor(path: string, folders: readonly string[]) {
-    super(path)
+    super(`there is no file ${path} in ${folders.join(', ')}`)
     this.path = path
     this.folders = folders
   }
@@ -148,8 +148,7 @@ export class ModelData {
 
 /** How `netc predict` reads a file that is no source of the model: like the training data where it can. */
 export async function readInput(path: string, data: ModelData, outputs: number): Promise<Dataset> {
-  const bytes = path === '-' ? undefined : readBytes(path)
-  if (!bytes) throw new InputError('cannot read from standard input here')
+  const bytes = readBytes(path)
   const reader = readerOf(path)
   const train = data.has('train') ? data.source('train') : undefined
   const open = async (): Promise<Uint8Array<ArrayBuffer>> => bytes

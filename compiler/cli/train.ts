@@ -11,6 +11,7 @@ import { duration, Progress, rate, showMetrics } from './progress.ts'
 import {
   announce,
   chooseEntry,
+  loadWeights,
   open,
   type Session,
   type SessionOptions,
@@ -34,6 +35,7 @@ An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same b
     lr: { value: 'X', text: 'the learning rate' },
     set: { value: 'NAME=X', multiple: true, text: 'set a hyper-parameter, such as digits.lr' },
     validation: { value: 'SHARE', text: 'hold out this share of the rows and evaluate each epoch' },
+    weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
     resume: { text: 'go on from the checkpoint of an interrupted training' },
     checkpoint: { value: 'FILE', text: 'the checkpoint (default MODEL.checkpoint.safetensors)' },
@@ -61,7 +63,10 @@ async function runTrain(call: Call, io: Io): Promise<number> {
     if (checkpoint.source !== model.manifest.source) {
       io.err(`netc: ${file} has changed since the checkpoint: the training will not be the same\n`)
     }
-  } else model.init(plan.seed)
+  } else {
+    model.init(plan.seed)
+    if (call.has('weights')) loadWeights(model, call)
+  }
   setHyper(call, session, entry)
   announce(session, { ...options, target: plan.target }, io)
 
@@ -163,6 +168,7 @@ async function prepare(
       ['batch', batch !== undefined && batch !== before.batch],
       ['seed', seed !== undefined && seed !== before.seed],
       ['validation', validation !== undefined && validation !== before.validation],
+      ['weights', call.has('weights')],
       ['block', block !== undefined && block !== before.block],
       ['target', call.has('target') && asked.target !== before.target],
       ['dim', Object.entries(asked.dims).some(([dim, n]) => before.dims[dim] !== n)],

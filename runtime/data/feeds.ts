@@ -35,12 +35,17 @@ function convert(input: InputSpec, column: Column, source: string): Numbers {
   const { name, dtype, shape, bounds } = input
   const where =
     `${source}, column ${column.name || 'for'} ${column.name === name ? '' : name}`.trim()
-  if (bounds[0] === null || bounds[0] === undefined) {
-    fail('data', `${where}: input ${name} has no rows of a bounded dim to fill`, { source })
+  const isBounded = typeof bounds[0] === 'string'
+  if (!isBounded && sizeOf(shape) !== column.data.length) {
+    fail(
+      'data',
+      `${where}: input ${name} of shape [${shape.join(', ')}] takes ${sizeOf(shape)} values and there are ${column.data.length}; for any number of rows give it a bounded dim, such as dim batch <= 64`,
+      { source, input: name },
+    )
   }
   const want = sizeOf(shape.slice(1))
   const have = sizeOf(column.shape.slice(1))
-  if (want !== have) {
+  if (isBounded && want !== have) {
     const row = (s: readonly number[]) => `[${s.slice(1).join(', ')}]`
     fail(
       'data',

@@ -117,3 +117,13 @@ test('the gradient compiles again', async () => {
   writeFileSync(join(at, 'grad.net'), ran.out)
   expect((await netc(['check', join(at, 'grad.net')])).code).toBe(0)
 })
+
+test('a training that begins with the weights of another', async () => {
+  const at = folder({})
+  const [first, second] = [join(at, 'first.safetensors'), join(at, 'second.safetensors')]
+  const begin = await netc(['train', model('iris'), '--out', first, '--json'])
+  const args = ['train', model('iris'), '--weights', first, '--lr', '0', '--epochs', '1', '--json']
+  const again = await netc([...args, '--out', second])
+  expect(metricsOf(again.events())).toEqual(metricsOf(begin.events()))
+  expect(readSafetensors(readFileSync(second))).toEqual(readSafetensors(readFileSync(first)))
+})

@@ -349,6 +349,22 @@ describe('sources', () => {
     ).toThrow('its rows have shape [] and input n takes [2]')
   })
 
+  test('inputs of a fixed number of rows take all the data', async () => {
+    const data = await readSource(call('csv', 'a.csv', { x: 'w' }), open)
+    const input = {
+      name: 'n',
+      dtype: 'f32',
+      shape: [5, 1],
+      bounds: [null, null],
+      offset: 0,
+      range: null,
+    } as const
+    expect(feedsOf([input], data, 'train')).toEqual({ n: Float32Array.of(1, 2, 3, 4, 5) })
+    expect(() => feedsOf([{ ...input, shape: [4, 1] }], data, 'train')).toThrow(
+      'input n of shape [4, 1] takes 4 values and there are 5; for any number of rows give it a bounded dim, such as dim batch <= 64',
+    )
+  })
+
   test('real files', async () => {
     const at = (path: string) => readFile(new URL(`../../node_modules/${path}`, import.meta.url))
     const real = async (path: string) => new Uint8Array(await at(path))
