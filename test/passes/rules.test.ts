@@ -95,6 +95,7 @@ const examples: readonly (readonly [rule: string, before: string, after: string]
     'a[i] * a[i] + b[i]',
   ],
   ['max(x, x) -> x', 'max(a[i], a[i])', 'a[i]'],
+  ['sum[i: 1](f(i)) -> f(0)', 'sum[j: 1, l: 4](x[l, j])', 'sum[l: 4](x[l, 0])'],
   ['sum[i](0) -> 0', 'sum[j: 5](0.0)', '0.0'],
   [
     'sum[i](sum[j](e)) -> sum[i, j](e)',

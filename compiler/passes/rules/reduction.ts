@@ -83,6 +83,17 @@ export const reductionRules: readonly Rule[] = [
   on('reduce', 'sum[i](0) -> 0', (e) =>
     isSum(e) && isConst(e.body, 0) ? constant(0, e.type) : undefined,
   ),
+  on('reduce', 'sum[i: 1](f(i)) -> f(0)', (e) => {
+    if (e.op === 'argmax' || e.op === 'argmin') return undefined
+    const single = e.over.filter((i) => i.extent.size === 1 && i.extent.bound === undefined)
+    if (single.length === 0) return undefined
+    const body = substitute(e.body, new Map(single.map((i) => [i.name, int(0)])))
+    return reduce(
+      e.op,
+      e.over.filter((i) => !single.includes(i)),
+      body,
+    )
+  }),
   on('reduce', 'sum[i](sum[j](e)) -> sum[i, j](e)', (e) =>
     isSum(e) && isSum(e.body) ? reduce('sum', [...e.over, ...e.body.over], e.body.body) : undefined,
   ),
