@@ -197,7 +197,8 @@ export function describe(value: Value): string {
 
 /** A dimension's index name where the user gave none: `n` for a bounded dim, else its initial, else i, j, k. */
 export function indexNames(shape: readonly Extent[], given: readonly string[] = []): string[] {
-  const taken = new Set<string>()
+  // An index that is called like a dim would hide it.
+  const taken = new Set(shape.flatMap((e) => (e.name === undefined ? [] : [e.name])))
   return shape.map((extent, k) => {
     const letter = /^[A-Za-z]/.exec(extent.name ?? '')?.[0]?.toLowerCase()
     const wishes = [given[k], extent.bound !== undefined ? 'n' : letter, 'i', 'j', 'k', 'l', 'm']
