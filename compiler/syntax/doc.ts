@@ -63,25 +63,27 @@ interface Command {
 }
 
 export function print(doc: Doc, width: number): string {
-  let out = ''
-  let lineStart = 0
-  /** The indentation of the line that a comment made necessary. */
+  /** Finished lines, and the one being written. */
+  const done: string[] = []
+  let current = ''
+  /** After a comment nothing may follow on its line. */
   let owed = false
-  let afterComment = false
   const stack: Command[] = [{ column: 0, flat: false, doc }]
 
   const newline = (column: number): void => {
-    out = `${trimSpaces(out)}\n`
-    lineStart = out.length
-    out += ' '.repeat(column)
+    done.push(current.trimEnd())
+    current = ' '.repeat(column)
     owed = false
   }
   const write = (text: string, column: number): void => {
-    if (text === '') return
-    if (owed) newline(column)
-    const next = owed || afterComment ? text.trimStart() : text
-    out += next
-    if (next !== '') afterComment = false
+    if (!owed) {
+      current += text
+      return
+    }
+    const rest = text.trimStart()
+    if (rest === '') return
+    newline(column)
+    current += rest
   }
 
   for (let command = stack.pop(); command !== undefined; command = stack.pop()) {
@@ -96,48 +98,50 @@ export function print(doc: Doc, width: number): string {
     }
     switch (doc.kind) {
       case 'line':
-        if (doc.hard || !flat) {
-          newline(column)
-          afterComment = false
-        } else write(doc.flat, column)
+        if (doc.hard || !flat) newline(column)
+        else write(doc.flat, column)
         break
       case 'indent':
         stack.push({ column: column + 2, flat, doc: doc.doc })
         break
       case 'align':
         if (owed) newline(column)
-        stack.push({ column: out.length - lineStart, flat, doc: doc.doc })
+        stack.push({ column: current.length, flat, doc: doc.doc })
         break
       case 'group': {
         const attempt: Command = { column, flat: true, doc: doc.doc }
-        const fitsHere =
-          flat || (!doc.broken && fits(attempt, stack, width - (out.length - lineStart)))
+        const fitsHere = flat || (!doc.broken && fits(attempt, stack, width - current.length))
         stack.push({ column, flat: fitsHere, doc: doc.doc })
         break
       }
       case 'comment': {
-        const blank = trimSpaces(out)
-        if (doc.own || afterComment || blank === '') {
-          if (blank !== '' && !blank.endsWith('\n')) newline(column)
-          else if (owed) newline(column)
-          out += doc.text
-        } else {
-          out = `${out.trimEnd()}  ${doc.text}`
-          lineStart = out.lastIndexOf('\n') + 1
+        let isBehind = !doc.own && !owed
+        if (isBehind) {
+          while (current.trim() === '' && done.length > 0) current = done.pop()!
+          isBehind = current.trim() !== ''
+        }
+        if (isBehind) current = `${current.trimEnd()}  ${doc.text}`
+        else {
+          if (current.trim() !== '') newline(column)
+          current += doc.text
         }
         owed = true
-        afterComment = true
         break
       }
-      case 'verbatim':
-        write(doc.text, column)
-        lineStart = out.lastIndexOf('\n') + 1
+      case 'verbatim': {
+        const lines = doc.text.split('\n')
+        write(lines[0]!, column)
+        for (const text of lines.slice(1)) {
+          done.push(current)
+          current = text
+        }
         break
+      }
       default:
         assertNever(doc)
     }
   }
-  return trimSpaces(out)
+  return [...done, current.trimEnd()].join('\n')
 }
 
 /** Whether the next commands, up to the first newline, fit into `room` columns. */
@@ -180,10 +184,4 @@ function fits(first: Command, rest: readonly Command[], room: number): boolean {
     }
   }
   return false
-}
-
-const trimSpaces = (text: string): string => {
-  let end = text.length
-  while (end > 0 && text[end - 1] === ' ') end--
-  return end === text.length ? text : text.slice(0, end)
 }

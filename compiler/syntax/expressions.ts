@@ -224,7 +224,7 @@ export abstract class ExpressionParser extends BracketParser {
     }
     head(
       this.CONSUME1(t.If),
-      this.SUBRULE1(this.expression),
+      this.nested(() => this.SUBRULE1(this.expression)),
       this.SUBRULE1(this.block, { ARGS: ['`if`'] }),
     )
     this.MANY(() => {
@@ -234,7 +234,7 @@ export abstract class ExpressionParser extends BracketParser {
           ALT: () =>
             head(
               this.CONSUME2(t.If),
-              this.SUBRULE2(this.expression),
+              this.nested(() => this.SUBRULE2(this.expression)),
               this.SUBRULE2(this.block, { ARGS: ['`if`'] }),
             ),
         },

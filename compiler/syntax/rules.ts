@@ -36,11 +36,14 @@ const expressionStarts: ReadonlySet<TokenType> = new Set([
   t.Not,
 ])
 
+const maxConditions = 20
+
 export abstract class RuleParser extends EmbeddedActionsParser {
   protected source: Source = { file: '', text: '' }
   protected diagnostics = new Diagnostics(0)
   /** Where `n: extent` was met; an equation takes back those of its left side. */
   protected extents: Span[] = []
+  private conditions = 0
   /** Where the lexer and layout found something wrong. */
   protected spoiled: readonly number[] = []
 
@@ -127,6 +130,20 @@ export abstract class RuleParser extends EmbeddedActionsParser {
     this.ACTION(() => {
       if (!this.next(closer)) this.fail({ kind: 'expression' })
     })
+  }
+
+  /** Runs a rule that recurs without brackets: the condition of an `if` may hold an `if`. */
+  protected nested<T>(one: () => T): T {
+    if (this.conditions >= maxConditions) {
+      const args = { limit: maxConditions, what: 'conditions are' }
+      throw new SyntaxFailure(diagnostic('NET1013', this.tokenSpan(this.LA(1)), args))
+    }
+    this.conditions++
+    try {
+      return one()
+    } finally {
+      this.conditions--
+    }
   }
 
   // Recovery

@@ -154,7 +154,7 @@ export abstract class StatementParser extends ClauseParser {
     }
     arm(
       this.CONSUME1(t.If).startOffset,
-      this.SUBRULE1(this.expression),
+      this.nested(() => this.SUBRULE1(this.expression)),
       this.SUBRULE1(this.block, { ARGS: ['`if`'] }),
     )
     this.MANY({
@@ -166,7 +166,7 @@ export abstract class StatementParser extends ClauseParser {
             ALT: () =>
               arm(
                 this.CONSUME2(t.If).startOffset,
-                this.SUBRULE2(this.expression),
+                this.nested(() => this.SUBRULE2(this.expression)),
                 this.SUBRULE2(this.block, { ARGS: ['`if`'] }),
               ),
           },

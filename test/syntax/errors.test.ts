@@ -30,6 +30,8 @@ const bombs: Readonly<Record<string, string>> = {
   pipelines: `fn f() = x${' |> g'.repeat(deep)}`,
   'else if': `fn f() {if a {b}${' else if a {b}'.repeat(deep)}}`,
   'values of else if': `fn f() = if a {b}${' else if a {b}'.repeat(deep)} else {c}`,
+  'if if if': `fn f() = ${'if '.repeat(deep)}`,
+  'if in conditions': `fn f() {${'if a + '.repeat(deep)}}`,
   'reads of reads': `fn f() = x${'[0]'.repeat(deep)}`,
 }
 

@@ -26,3 +26,8 @@ test('an empty file stays empty', () => {
   expect(format(parseText('').file)).toBe('')
   expect(format(parseText('\n\n// only a comment\n\n').file)).toBe('// only a comment\n')
 })
+
+test('long files take time in proportion', () => {
+  const text = 'fn f(x) = x + 1  // why\n'.repeat(20_000)
+  expect(format(parseText(text).file)).toBe(text)
+})
