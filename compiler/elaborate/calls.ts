@@ -5,10 +5,9 @@
  */
 
 import { sameExtent } from '../ir/build.ts'
-import { size } from '../ir/traverse.ts'
 import type { Extent, Origin } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
-import type { Block, DimExpr, Expr, Param, Statement } from '../syntax/ast.ts'
+import type { Block, DimExpr, Param } from '../syntax/ast.ts'
 import { argumentSpans } from './arguments.ts'
 import {
   type Callable,
@@ -32,12 +31,12 @@ import {
 import { converted } from './elementwise.ts'
 import { applyRule } from './rules.ts'
 import { Scope } from './scope.ts'
-import { freeVariables, store } from './store.ts'
+import { freeVariables } from './store.ts'
+import { storeRepeated, usesOf } from './uses.ts'
 import {
   asTensor,
   describe,
   errorValue,
-  isTrivial,
   number,
   renamed,
   scalar,
@@ -81,7 +80,9 @@ export function applyDefinition(
   }
   const perElement = values.some((v) => v.kind === 'tensor' && freeVariables(v).length > 0)
   const rule = world.rules.get(callee)
-  if (rule !== undefined && ctx.entry.training && !insideRule(ctx.frame, callee) && !def.std) {
+  // Rules are for what the name means in the user's program; the library keeps its own.
+  const isOwn = world.definition(callee, false) === def
+  if (rule !== undefined && ctx.entry.training && !insideRule(ctx.frame, callee) && isOwn) {
     return applyRule(rule, item, def, args, site, ctx)
   }
   return elaborateCall(def, item, args, site, perElement, ctx)
@@ -277,19 +278,6 @@ function bindParams(
   return fine ? true : undefined
 }
 
-/** Stores an argument that the body would otherwise compute again and again. */
-function storeRepeated(value: TensorValue, use: Use, name: string, ctx: Context): TensorValue {
-  if (value.stored !== undefined || use.count === 0) return value
-  const large = size(value.body, limits.inline + 1) > limits.inline
-  const perElement = value.shape.length === 0 || ctx.frame.scalar
-  const cheap = perElement ? !large : !use.indexed && isTrivial(value)
-  const repeated = use.count > 1 || use.indexed
-  if (repeated ? cheap && !use.indexed : !large) return value
-  if (use.indexed && value.shape.length === 0) return value
-  const made = store(value, value.hint ?? name, { ...ctx, want: undefined })
-  return made.indices.length > 0 ? made : { ...made, indices: value.indices }
-}
-
 /** The shape of an argument under the names of the signature. */
 function relabel(type: TensorType, given: readonly Extent[], bound: Bound): readonly Extent[] {
   const rest = bound.rest?.length ?? 0
@@ -365,76 +353,3 @@ const unnamedScalar = (value: TensorValue): Value =>
     : value
 
 const lastSpan = (block: Block): Span | undefined => block.statements.at(-1)?.span
-
-interface Use {
-  readonly count: number
-  /** Read by index, or inside a reduction, so that an unstored value would be computed again and again. */
-  readonly indexed: boolean
-}
-
-const useCache = new WeakMap<object, Map<string, Use>>()
-
-/** How often, and how, the body of a definition uses each name. */
-export function usesOf(item: { readonly body: Block }): ReadonlyMap<string, Use> {
-  const known = useCache.get(item)
-  if (known !== undefined) return known
-  const uses = new Map<string, Use>()
-  const note = (name: string, by: number, indexed: boolean): void => {
-    const before = uses.get(name)
-    uses.set(name, {
-      count: (before?.count ?? 0) + by,
-      indexed: indexed || (before?.indexed ?? false),
-    })
-  }
-  const expr = (e: Expr, by: number): void => {
-    switch (e.kind) {
-      case 'name':
-        note(e.name, by, false)
-        return
-      case 'read':
-        if (e.base.kind === 'name') note(e.base.name, by, true)
-        else expr(e.base, by)
-        for (const p of e.at) if (p.kind === 'at') expr(p.value, by)
-        return
-      case 'call':
-        // `shape(x)` computes nothing.
-        if (e.callee.text === 'shape') return
-        for (const a of e.args) expr(a.value, by)
-        return
-      case 'reduce':
-        expr(e.body, e.indices.length > 0 ? by * 2 : by)
-        return
-      case 'unary':
-        expr(e.value, by)
-        return
-      case 'binary':
-      case 'pipe':
-        expr(e.left, by)
-        expr(e.right, by)
-        return
-      case 'tuple':
-        for (const p of e.parts) expr(p, by)
-        return
-      case 'if':
-        expr(e.test, by)
-        block(e.then, by)
-        block(e.otherwise, by)
-        return
-      default:
-    }
-  }
-  const statement = (s: Statement, by: number): void => {
-    if (s.kind === 'bind' || s.kind === 'value' || s.kind === 'equation') expr(s.value, by)
-    else if (s.kind === 'for') block(s.body, by * 2)
-    else if (s.kind === 'if') {
-      block(s.then, by)
-      if (s.otherwise !== undefined) block(s.otherwise, by)
-    }
-  }
-  const block = (b: Block, by: number): void => {
-    for (const s of b.statements) statement(s, by)
-  }
-  block(item.body, 1)
-  useCache.set(item, uses)
-  return uses
-}

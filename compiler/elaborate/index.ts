@@ -159,9 +159,10 @@ function loadRules(rules: readonly Rule[], world: World, base: Context): void {
   const seen = new Set<string>()
   for (const rule of rules) {
     const name = rule.name.text
-    const def = world.definitions.get(name)
+    const def = world.definition(name, false)
     if (def?.item.kind !== 'fn') {
-      const known = [...world.definitions].filter(([, d]) => d.item.kind === 'fn').map(([n]) => n)
+      const all = [...world.definitions, ...world.stdDefinitions]
+      const known = all.filter(([, d]) => d.item.kind === 'fn').map(([n]) => n)
       world.report('NET2023', rule.name.span, { name, suggestion: suggest(name, known) })
       continue
     }

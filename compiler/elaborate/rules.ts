@@ -93,7 +93,7 @@ export function applyRule(
   const frame: Frame = {
     callee: name,
     item: rule,
-    std: def.std,
+    std: false,
     span: site,
     parent: ctx.frame,
     depth: ctx.frame.depth + 1,
@@ -107,7 +107,7 @@ export function applyRule(
   const within: Context = {
     ...plain,
     frame,
-    scope: new Scope(def.std ? world.stdGlobals : world.globals),
+    scope: new Scope(world.globals),
     restIndices: undefined,
     bases: undefined,
     whole: false,

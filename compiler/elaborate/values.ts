@@ -138,7 +138,7 @@ export function asTensor(value: Value): TensorValue | undefined {
     case 'tensor':
       return value
     case 'number':
-      return value.isInt
+      return value.isInt && Math.abs(value.value) < 2 ** 31
         ? scalar('i32', int(value.value))
         : scalar('f32', constant(Math.fround(value.value)))
     case 'bool':
