@@ -96,7 +96,10 @@ function tableColumns(
 ): Column[] {
   const all = table.names.length
   const onehot = new Set(
-    listOf(args.option('onehot', 'string') ?? '').map((n) => columnOf(table, n)),
+    listOf(args.option('onehot', 'string') ?? '')
+      // A file to predict from may lack columns that only the labels need.
+      .filter((n) => options.only === undefined || table.names.includes(n))
+      .map((n) => columnOf(table, n)),
   )
   const groups =
     args.outputs.length > 0
@@ -119,11 +122,12 @@ function tableColumns(
     const parts: Float64Array[] = []
     for (const c of group.columns) {
       const key = table.names[c]!
-      const { numbers, classes: names } = valuesOf(table, c, rows, classes.get(key))
+      const { numbers, classes: names } = valuesOf(table, c, rows, classes.get(key), onehot.has(c))
       if (names) classes.set(key, names)
-      if (onehot.has(c)) {
-        const values = names?.map((_, k) => k) ?? [...new Set(numbers)].sort((a, b) => a - b)
-        for (const value of values) parts.push(numbers.map((n) => (n === value ? 1 : 0)))
+      if (names && onehot.has(c)) {
+        names.forEach((_, k) => {
+          parts.push(numbers.map((n) => (n === k ? 1 : 0)))
+        })
       } else if (names && group.columns.length > 1) {
         bad(call, `${key} holds names (${names.slice(0, 3).join(', ')}…): add onehot = "${key}"`)
       } else parts.push(numbers)

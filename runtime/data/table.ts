@@ -47,12 +47,13 @@ export function columnOf(table: Table, name: string): number {
   })
 }
 
-/** Reads column `c` over `rows`. The first cell decides whether it holds numbers or names. */
+/** Reads column `c` over `rows`. Unless `isClass`, the first cell decides whether it holds numbers or names. */
 export function valuesOf(
   table: Table,
   c: number,
   rows: readonly number[],
   known?: readonly string[],
+  isClass = false,
 ): Values {
   const name = table.names[c]!
   const at = (row: number) => `column ${name}, ${table.place(row, c)}`
@@ -69,7 +70,7 @@ export function valuesOf(
       },
     )
   })
-  if (known === undefined && typeof cells[0] !== 'string') {
+  if (known === undefined && !isClass && typeof cells[0] !== 'string') {
     const odd = cells.findIndex((cell) => typeof cell === 'string' || !Number.isFinite(cell))
     if (odd >= 0) {
       malformed(
@@ -80,7 +81,7 @@ export function valuesOf(
     return { numbers: Float64Array.from(cells as number[]), classes: undefined }
   }
   const texts = cells.map(String)
-  const classes = known ?? [...new Set(texts)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const classes = known ?? [...new Set(texts)].sort(byValue)
   const index = new Map(classes.map((text, k) => [text, k]))
   const numbers = Float64Array.from(texts, (text, k) => {
     const found = index.get(text)
@@ -92,6 +93,12 @@ export function valuesOf(
     )
   })
   return { numbers, classes }
+}
+
+/** Numbers by value, names by their letters; the same in every locale. */
+function byValue(a: string, b: string): number {
+  const difference = Number(a) - Number(b)
+  return Number.isNaN(difference) ? (a < b ? -1 : 1) : difference
 }
 
 /** Rows that have a value in every one of `columns`. */

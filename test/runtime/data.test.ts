@@ -256,6 +256,16 @@ describe('sources', () => {
     expect([...data.columns[0]!.data.slice(4, 8)]).toEqual([2, 0, 1, 0])
   })
 
+  test('one-hot numbers keep the places that training gave them', async () => {
+    const source = call('csv', 'a.csv', { x: 'w', y: 'h', onehot: 'h, w', missing: 'drop' })
+    const { encoding, columns } = await readSource(source, open)
+    expect(encoding.classes.get('h')).toEqual(['10', '20', '30', '40'])
+    expect(columns[0]!.shape).toEqual([4, 4])
+    const other = call('csv', 'b.csv', { x: 'w', onehot: 'h, w' })
+    const again = await readSource(other, open, { encoding, only: ['x'] })
+    expect(again.columns).toEqual([{ name: 'x', shape: [1, 4], data: Float64Array.of(1, 0, 0, 0) }])
+  })
+
   test('splits that have no row in common and together all', async () => {
     const part = async (split: string) => {
       const args = { x: 'w', split, fraction: 0.6, seed: 3 }
