@@ -112,10 +112,15 @@ export function applyRule(
     bases: undefined,
     whole: false,
   }
+  const before = entry.stage.equations.length
   const forward = world.evaluator.apply(def, kept, site, { ...within, want: path })
   const result = asTensor(forward)
   if (result === undefined) return errorValue
-  const y = store(result, path, plain)
+  // The result is a tensor of its own: not an argument passed on, nor a number shared with another call.
+  const alone = { ...plain, frame: { ...plain.frame, path: '' } }
+  const isNew = entry.stage.equations.slice(before).some((e) => e.target === result.stored)
+  const fresh = isNew ? result : lazy(result.dtype, result.shape, result.body, result.indices)
+  const y = store(fresh, path, alone)
   if (y.stored === undefined) return errorValue
   // A result that depends on no argument, or is no float, has no derivative to override.
   if (y.dtype !== 'f32' || names.every((n) => n === undefined)) return atVariables(y, free)
