@@ -13,6 +13,10 @@ type Json = Readonly<Record<string, unknown>>
 const bad = (what: string): never =>
   fail('manifest', `the manifest of this module is damaged: ${what}`)
 
+/** Text of anything: what stands in a damaged file may not even convert to a string. */
+const show = (value: unknown): string =>
+  typeof value === 'string' ? value : `${JSON.stringify(value)}`
+
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0
 
@@ -49,9 +53,13 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   }
   const root = object(value, 'it')
   if (root.abi !== abi) {
-    fail('abi', `this module has ABI version ${root.abi} and this runtime speaks version ${abi}`, {
-      abi: typeof root.abi === 'number' ? root.abi : null,
-    })
+    fail(
+      'abi',
+      `this module has ABI version ${show(root.abi)} and this runtime speaks version ${abi}`,
+      {
+        abi: typeof root.abi === 'number' ? root.abi : null,
+      },
+    )
   }
   for (const key of ['netc', 'target', 'model', 'source']) {
     if (typeof root[key] !== 'string') bad(`${key} is not a string`)
@@ -63,12 +71,13 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   })
   const tensor = (spec: Json, where: string): void => {
     const { dtype, shape, bounds: bound, offset } = spec as unknown as TensorSpec
-    if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'bool') bad(`${where} has dtype ${dtype}`)
+    if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'bool')
+      bad(`${where} has dtype ${show(dtype)}`)
     if (!Array.isArray(shape) || !shape.every(isCount)) bad(`${where}.shape is no list of extents`)
     if (!Array.isArray(bound) || bound.length !== shape.length) bad(`${where}.bounds is no list`)
     bound.forEach((name, k) => {
       if (name !== null && (k > 0 || bounds.get(name) !== shape[0])) {
-        bad(`${where} is bounded by ${name}`)
+        bad(`${where} is bounded by ${show(name)}`)
       }
     })
     const end = 4 * shape.reduce((a, b) => a * b, 1) + offset
@@ -90,7 +99,7 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   scalar(object(root.seed, 'seed'), 'seed')
   list(root, 'entries', (entry, where) => {
     if (!['train', 'eval', 'predict'].includes(entry.kind as string)) {
-      bad(`${where} has kind ${entry.kind}`)
+      bad(`${where} has kind ${show(entry.kind)}`)
     }
     if (typeof entry.of !== 'string') bad(`${where}.of is not a string`)
     const counts = entry.counts

@@ -60,7 +60,12 @@ export function readSafetensors(source: BufferSource, code: ErrorCode = 'weights
   let metadata: Record<string, string> = {}
   for (const [name, value] of Object.entries(header as object)) {
     if (name === '__metadata__') {
-      metadata = Object.fromEntries(Object.entries(value ?? {}).map(([k, v]) => [k, String(v)]))
+      metadata = Object.fromEntries(
+        Object.entries(value ?? {}).map(([k, v]) => [
+          k,
+          typeof v === 'string' ? v : JSON.stringify(v),
+        ]),
+      )
       continue
     }
     const {
@@ -74,9 +79,10 @@ export function readSafetensors(source: BufferSource, code: ErrorCode = 'weights
     }
     const isCounts = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0)
-    const size = Object.hasOwn(sizes, dtype)
-      ? sizes[dtype]!
-      : bad(`tensor ${name} has dtype ${dtype}`)
+    const size =
+      typeof dtype === 'string' && Object.hasOwn(sizes, dtype)
+        ? sizes[dtype]!
+        : bad(`tensor ${name} has dtype ${JSON.stringify(dtype)}`)
     if (!isCounts(shape)) return bad(`tensor ${name} has no shape`)
     if (!isCounts(range) || range.length !== 2) return bad(`tensor ${name} has no data_offsets`)
     const [from, to] = range as [number, number]

@@ -72,6 +72,15 @@ describe('readers', () => {
     expect(found.get('b')!.data).toEqual(Float32Array.of(1))
   })
 
+  test.each([
+    '{"x": {"dtype": {"toString": 1}, "shape": [], "data_offsets": [0, 0]}}',
+    '{"x": 1}',
+    '{"x": {"dtype": "F32", "shape": [1e300], "data_offsets": [0, 0]}}',
+  ])('safetensors with the header %s', (header) => {
+    const bytes = Uint8Array.from([header.length, 0, 0, 0, 0, 0, 0, 0, ...utf8(header)])
+    expect(errorOf(() => readTensors(bytes, 'f'))?.[0]).toBe('data')
+  })
+
   test('CSV', () => {
     const table = readCsv(utf8(csv), 'f')
     expect(table.names).toEqual(['name', 'size', 'kind'])

@@ -224,6 +224,11 @@ describe('modules that are none', () => {
       { entries: [{ ...manifest.entries[0], counts: ['rows'] }] },
       'entries[0].counts is no list of dims',
     ],
+    [
+      'kind',
+      { entries: [{ ...manifest.entries[0], kind: { toString: 1 } }] },
+      'entries[0] has kind {"toString":1}',
+    ],
     ['no loss', { entries: [{ ...manifest.entries[0], outputs: [] }] }, 'entries[0] has no loss'],
     ['hyper', { hyper: [{ ...manifest.hyper[0], initial: 'x' }] }, 'hyper[0] has no initial value'],
   ]
