@@ -7,17 +7,9 @@
  * by the root of a gradient's square amplify, and have 4096 units (2⁻¹²) at their first steps.
  */
 import { describe, expect, test } from 'vitest'
-import { analyze, lower } from '../../compiler/compile.ts'
-import type { Program } from '../../compiler/ir/types.ts'
-import { renderAll } from '../../compiler/support/render.ts'
+import { programOf } from '../support/program.ts'
 import { builds, Instance, type Tolerance } from './module.ts'
 import { sizes, valuesOf } from './pattern.ts'
-
-export function programOf(text: string, dims: Readonly<Record<string, number>> = {}): Program {
-  const { program, diagnostics } = analyze(text, { file: 'chain.net', dims })
-  if (!program) throw new Error(renderAll(diagnostics))
-  return lower(program, { verify: true })
-}
 
 const chain: Tolerance = { ulps: 24, scale: 'tensor' }
 

@@ -84,6 +84,11 @@ export class Instance {
     }
   }
 
+  /** The module's own function, the evaluator staying where it is. */
+  call(name: string, ...counts: number[]): void {
+    this.#exports[name]!(...counts)
+  }
+
   init(seed: number): void {
     this.#exports.init!(seed)
     run(this.program, 'init', this.state, { seed })
