@@ -83,6 +83,12 @@ function round(
     const items = loadProgram(main, options.resolve, world)
     const base = context(init, '')
     const dims = defineGlobals(items.dims, items.consts, std.consts, options.dims, start, base)
+    // A library rule belongs to the library's function, not to one of the user's that has taken its name.
+    loadRules(
+      std.rules.filter((rule) => !world.definitions.has(rule.name.text)),
+      world,
+      base,
+    )
     loadRules(items.rules, world, base)
     const entries: EntryBuilder[] = [init]
     const blocks = [...items.trains, ...items.predicts].sort(bySource(main.source))

@@ -1,7 +1,7 @@
 /**
  * Short names for a printed program. In: the dotted names of its tensors and what is taken. Out: per tensor an
- * identifier of the language: as many last parts of the path as make it unique, `classify.dense_1.W` → `dense_1_W`;
- * a cotangent is `d_` before the name of its tensor.
+ * identifier of the language: as many last parts of the path as make it unique, for a parameter with its layer even so,
+ * `classify.dense_1.W` → `dense_1_W`; a cotangent is `d_` before the name of its tensor.
  */
 
 /** Words that a value cannot be called. */
@@ -20,6 +20,7 @@ const cotangent = /^d_/
 export function shortNames(
   tensors: readonly string[],
   avoid: ReadonlySet<string>,
+  params: ReadonlySet<string> = new Set(),
 ): ReadonlyMap<string, string> {
   const primal = [...new Set(tensors.map((name) => name.replace(cotangent, '')))]
   const names = new Map<string, string>()
@@ -37,8 +38,10 @@ export function shortNames(
   for (const full of primal) {
     if (names.has(full)) continue
     const parts = full.split('.')
+    const layered = params.has(full) && parts.length > 2
     const short = suffixes(parts).find(
-      (name) =>
+      (name, k) =>
+        !(layered && k === 0) &&
         isFree(name) &&
         !cotangent.test(name) &&
         !primal.some((other) => other !== full && endsAlike(other, name)),

@@ -92,7 +92,8 @@ function blockText(program: Program, objective: Objective, name: string): string
   const indices = equations.flatMap((eq) => [...eq.outs, ...boundIndices(eq.body)])
   const avoid = new Set([...indices.map((i) => i.name), ...program.dims.map((d) => d.name), name])
   const stored = [...inputs.map((t) => t.name), ...equations.map((eq) => eq.target)]
-  const names = shortNames(stored, avoid)
+  const params = new Set(inputs.filter((t) => t.role === 'param').map((t) => t.name))
+  const names = shortNames(stored, avoid, params)
   const scope = { tensors, name: (t: string): string => (t === 'step' ? 'step' : names.get(t)!) }
   const lines = equations.map((eq) => lineOf(eq, scope, program.file))
   const start = equations.findIndex((eq) => isBackward(eq))
