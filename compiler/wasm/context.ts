@@ -32,6 +32,8 @@ export interface Context {
   readonly extents: ReadonlyMap<string, Extent>
   /** Lanes in use, 1 to 4; the others hold anything. */
   readonly width: number
+  /** Set where one lane of an element is computed by itself: `made` and `reduced` then hold it in this lane. */
+  readonly lane?: number
   /** Values of this element that earlier equations of the nest made. */
   readonly made: ReadonlyMap<string, Value>
   /** The nest's reduction and its result for this element. */
@@ -54,5 +56,5 @@ export function inLane(context: Context, lane: number): Context {
   if (name === undefined) return { ...context, width: 1 }
   const binding = context.indices.get(name)!
   const only: Binding = { ...binding, offset: binding.offset + lane, varying: false }
-  return { ...withIndex(context, name, only), width: 1 }
+  return { ...withIndex(context, name, only), width: 1, lane }
 }

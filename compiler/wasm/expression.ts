@@ -30,7 +30,7 @@ export function vector(e: Scalar, context: Context): Value {
   const { kernel, reduced } = context
   const { build } = kernel
   const { module } = build
-  if (reduced && e === reduced.node) return reduced.value
+  if (reduced && e === reduced.node) return held(reduced.value, context)
   switch (e.kind) {
     case 'const':
       return constantVector(context, e.value, e.type)
@@ -42,7 +42,7 @@ export function vector(e: Scalar, context: Context): Value {
     }
     case 'read': {
       const made = context.made.get(e.tensor)
-      return made ?? load(e, context)
+      return made ? held(made, context) : load(e, context)
     }
     case 'stopgrad':
       return vector(e.value, context)
@@ -70,6 +70,15 @@ export function vector(e: Scalar, context: Context): Value {
     default:
       return assertNever(e)
   }
+}
+
+/** What the element made before, or that of the one lane at hand. */
+function held(value: Value, { lane, kernel }: Context): Value {
+  if (lane === undefined) return value
+  const { build } = kernel
+  return build.value(`held ${value.local} ${lane}`, v128, [value], () =>
+    build.module.i32x4.splat(build.module.i32x4.extract_lane(build.get(value), lane)),
+  )
 }
 
 function indexVector(binding: Binding | undefined, context: Context, name: string): Value {
