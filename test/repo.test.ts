@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { version } from '../compiler/version.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -99,6 +100,11 @@ function edgesOf(imports: readonly Import[], name: (file: string) => string) {
 
 test('the tests run under the pinned Node', () => {
   expect(process.versions.node.split('.')[0]).toBe('24')
+})
+
+test('the version that modules carry is that of the package', () => {
+  const { version: published } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  expect(version).toBe(published)
 })
 
 test('relative imports name a file that exists', () => {

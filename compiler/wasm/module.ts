@@ -60,14 +60,16 @@ function hyperSegments({ program, plan }: ModuleInput, module: Module) {
     }))
 }
 
-/** The bounded dims that any kernel of an entry asks for, in the order of their declaration. */
-export function countsOf(program: Program, entry: ScheduledEntry): string[] {
-  const used = new Set<string>()
-  for (const stage of entry.stages) {
-    for (const kernel of stage.kernels) {
-      for (const dim of kernel.counts) used.add(dim)
-      if (kernel.range?.extent.bound) used.add(kernel.range.extent.bound)
-    }
+/** The bounded dims that an entry's feeds or kernels have, in the order of their declaration. */
+export function countsOf(program: Program, { entry, stages }: ScheduledEntry): string[] {
+  const used = new Set<string | undefined>()
+  const inputs = new Set(entry.inputs)
+  for (const tensor of entry.tensors) {
+    if (inputs.has(tensor.name)) for (const extent of tensor.shape) used.add(extent.bound)
+  }
+  for (const kernel of stages.flatMap((stage) => stage.kernels)) {
+    for (const dim of kernel.counts) used.add(dim)
+    used.add(kernel.range?.extent.bound)
   }
   return program.dims.map((d) => d.name).filter((name) => used.has(name))
 }
