@@ -103,6 +103,20 @@ describe.each([...sizes, prime])('size %i', (n) => {
   })
 })
 
+test('a position that the same kernel computed is that of its own lane', () => {
+  const small: Small = {
+    inputs: { x: 'f32[13, 5]', k: 'i32[13]', v: 'f32[7]' },
+    equations: [
+      'i32 best[i: 13] = argmax[j: 5](x[i, j])',
+      'a[i: 13] = v[best[i] + 1]',
+      'i32 near[i: 13] = min(max(k[i] * 2, 0), 6)',
+      'b[i: 13] = v[near[i]] + v?[near[i] - best[i]]',
+      'i32 c[i: 13] = (best[i] + 3) / (near[i] + 1)',
+    ],
+  }
+  check(small, { ulps: 1, scale: 'tensor' })
+})
+
 test('positions out of range are clamped, as the evaluator does', () => {
   const program = forward({
     inputs: { k: 'i32[9]', v: 'f32[5]', x: 'f32[5, 3]' },
