@@ -28,8 +28,20 @@ export interface Index {
 }
 
 export type UnaryOp =
-  | 'neg' | 'abs' | 'sign' | 'sqrt' | 'exp' | 'log' | 'tanh' | 'sigmoid' | 'erf' | 'sin' | 'cos'
-  | 'floor' | 'ceil' | 'not'
+  | 'neg'
+  | 'abs'
+  | 'sign'
+  | 'sqrt'
+  | 'exp'
+  | 'log'
+  | 'tanh'
+  | 'sigmoid'
+  | 'erf'
+  | 'sin'
+  | 'cos'
+  | 'floor'
+  | 'ceil'
+  | 'not'
 
 /**
  * Both operands have one dtype (casts are explicit). `div` on i32 is floor division and `mod` its remainder (sign of
@@ -37,8 +49,22 @@ export type UnaryOp =
  * unordered, so `max(x, 0)` passes a NaN on. Comparisons give bool; `and`, `or` take and give bool.
  */
 export type BinaryOp =
-  | 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'pow' | 'min' | 'max'
-  | 'lt' | 'le' | 'gt' | 'ge' | 'eq' | 'ne' | 'and' | 'or'
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'mod'
+  | 'pow'
+  | 'min'
+  | 'max'
+  | 'lt'
+  | 'le'
+  | 'gt'
+  | 'ge'
+  | 'eq'
+  | 'ne'
+  | 'and'
+  | 'or'
 
 /** `argmax`, `argmin` give the i32 position, row-major over `over`, of the first extreme element. */
 export type ReduceOp = 'sum' | 'max' | 'min' | 'prod' | 'argmax' | 'argmin'
@@ -191,7 +217,10 @@ export interface BoundedDim {
 export interface DataSource {
   readonly name: string
   readonly reader: string
-  readonly args: readonly { readonly name: string | undefined; readonly value: string | number | boolean }[]
+  readonly args: readonly {
+    readonly name: string | undefined
+    readonly value: string | number | boolean
+  }[]
   readonly span: Span | undefined
 }
 
