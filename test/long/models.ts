@@ -44,8 +44,7 @@ async function closedForm(): Promise<number> {
   const [train, test] = program.data
   const fitted = await readSource(train!, open)
   const held = await readSource(test!, open, { encoding: fitted.encoding })
-  const numbers = (set: typeof fitted, k: number) =>
-    Float64Array.from(set.columns[k]!.data, Number)
+  const numbers = (set: typeof fitted, k: number) => Float64Array.from(set.columns[k]!.data, Number)
   const width = fitted.columns[0]!.data.length / fitted.rows
   const weights = leastSquares(numbers(fitted, 0), numbers(fitted, 1), width)
   return rSquared(numbers(held, 0), numbers(held, 1), width, weights)
