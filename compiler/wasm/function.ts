@@ -15,6 +15,13 @@ export interface Value {
 /** An i32 known at compile time or held in a local. */
 export type Int = number | Value
 
+/** A local that is set again and again: an accumulator. */
+export interface Variable {
+  readonly local: number
+  readonly set: (scope: Scope, ref: Ref) => void
+  readonly get: () => Ref
+}
+
 /** The body of a loop, or of the function. */
 export class Scope {
   readonly parent: Scope | undefined
@@ -152,8 +159,7 @@ export class FunctionBuilder {
     return { local, type: i32, scope }
   }
 
-  /** A local that is set again and again (an accumulator); `set` assigns it in a scope. */
-  variable(type: Type): { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref } {
+  variable(type: Type): Variable {
     const local = this.newLocal(type)
     return {
       local,

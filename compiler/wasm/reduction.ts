@@ -6,13 +6,14 @@
  * form in four partial sums, lane l taking the elements l, l + 4, …, which are added as (0 + 2) + (1 + 3); and in
  * blocks of at most `longest` terms whose sums are added up, so that rounding errors of long sums stay small.
  */
-import type { Index, ReduceOp, Scalar } from '../ir/types.ts'
+import { add, index, int, mul } from '../ir/build.ts'
+import type { Index, Scalar } from '../ir/types.ts'
 import type { Reduction } from '../schedule/types.ts'
-import { InternalError } from '../support/diagnostic.ts'
 import { i32, type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
+import { across, combine, identity, laneMask } from './combine.ts'
 import { type Binding, type Context, withIndex } from './context.ts'
 import { constantVector, vector } from './expression.ts'
-import type { Int, Scope, Value } from './function.ts'
+import type { Int, Scope, Value, Variable } from './function.ts'
 
 /** One vector of the tile: contexts of its lanes together, and one by one for the `dot` form. */
 export interface Element {
@@ -29,13 +30,9 @@ const smallest = 96
 interface Accumulator {
   readonly element: Element
   readonly context: Context
-  readonly value: { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
-  readonly position:
-    | { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
-    | undefined
-  readonly total:
-    | { local: number; set: (scope: Scope, ref: Ref) => void; get: () => Ref }
-    | undefined
+  readonly value: Variable
+  readonly position: Variable | undefined
+  readonly total: Variable | undefined
 }
 
 export function emitReduction(
@@ -100,12 +97,13 @@ class Reducer {
       const held = acc.position ?? acc.total ?? acc.value
       return { local: held.local, type: v128, scope: this.#scope }
     })
-    if (!this.#reduction.lane) return results
+    const { op, node, lane } = this.#reduction
+    if (!lane) return results
     let taken = 0
     return this.#elements.map((element) => {
       const partial = results.slice(taken, taken + element.lanes.length)
       taken += element.lanes.length
-      return this.#across(partial)
+      return across(partial, op, node.type === 'f32', this.#scope, this.#build)
     })
   }
 
@@ -126,10 +124,10 @@ class Reducer {
     const { op, node } = this.#reduction
     const lanes = new ArrayBuffer(16)
     if (node.type === 'f32' || op === 'argmax' || op === 'argmin') {
-      new Float32Array(lanes).fill(identity(op))
-      if (this.#comparesIntegers()) new Int32Array(lanes).fill(integerIdentity(op))
+      new Float32Array(lanes).fill(identity(op, true))
+      if (this.#comparesIntegers()) new Int32Array(lanes).fill(identity(op, false))
     } else {
-      new Int32Array(lanes).fill(integerIdentity(op))
+      new Int32Array(lanes).fill(identity(op, false))
     }
     return this.#module.v128.const(new Uint8Array(lanes))
   }
@@ -300,11 +298,7 @@ class Reducer {
     }
     let value = vector(body, context)
     if (width < 4) {
-      const one = constantVector(
-        context,
-        node.type === 'f32' ? identity(op) : integerIdentity(op),
-        node.type,
-      )
+      const one = constantVector(context, identity(op, node.type === 'f32'), node.type)
       const mask = laneMask(width)
       const whole = value
       const key = `masked ${whole.local} ${one.local} ${width}`
@@ -335,115 +329,8 @@ class Reducer {
     )
     acc.value.set(scope, module.v128.bitselect(build.get(value), acc.value.get(), build.get(mask)))
   }
-
-  /** [Σ a0, Σ a1, Σ a2, Σ a3] of up to four vectors of partial results. */
-  #across(partial: readonly Value[]): Value {
-    const build = this.#build
-    const { module } = build
-    const { op, node } = this.#reduction
-    const get = (k: number): Ref => build.get(partial[Math.min(k, partial.length - 1)]!)
-    const pair = (a: number, b: number): Value =>
-      build.assign(
-        this.#scope,
-        v128,
-        combine(
-          module,
-          op,
-          node.type === 'f32',
-          module.i8x16.shuffle(get(a), get(b), words(0, 1, 4, 5)),
-          module.i8x16.shuffle(get(a), get(b), words(2, 3, 6, 7)),
-        ),
-      )
-    const low = pair(0, 1)
-    const high = partial.length > 2 ? pair(2, 3) : low
-    return build.assign(
-      this.#scope,
-      v128,
-      combine(
-        module,
-        op,
-        node.type === 'f32',
-        module.i8x16.shuffle(build.get(low), build.get(high), words(0, 2, 4, 6)),
-        module.i8x16.shuffle(build.get(low), build.get(high), words(1, 3, 5, 7)),
-      ),
-    )
-  }
-}
-
-function identity(op: ReduceOp): number {
-  switch (op) {
-    case 'sum':
-      return 0
-    case 'prod':
-      return 1
-    case 'max':
-    case 'argmax':
-      return Number.NEGATIVE_INFINITY
-    case 'min':
-    case 'argmin':
-      return Number.POSITIVE_INFINITY
-  }
-}
-
-function integerIdentity(op: ReduceOp): number {
-  switch (op) {
-    case 'sum':
-      return 0
-    case 'prod':
-      return 1
-    case 'max':
-    case 'argmax':
-      return -0x80000000
-    case 'min':
-    case 'argmin':
-      return 0x7fffffff
-  }
-}
-
-function combine(module: Module, op: ReduceOp, float: boolean, a: Ref, b: Ref): Ref {
-  switch (op) {
-    case 'sum':
-      return float ? module.f32x4.add(a, b) : module.i32x4.add(a, b)
-    case 'prod':
-      return float ? module.f32x4.mul(a, b) : module.i32x4.mul(a, b)
-    case 'max':
-      return float ? module.f32x4.pmax(a, b) : module.i32x4.max_s(a, b)
-    case 'min':
-      return float ? module.f32x4.pmin(a, b) : module.i32x4.min_s(a, b)
-    default:
-      throw new InternalError(`${op} has no combination`)
-  }
-}
-
-function laneMask(width: number): Uint8Array {
-  return new Uint8Array(16).map((_, byte) => (byte < width * 4 ? 255 : 0))
-}
-
-/** The byte mask of a shuffle of 32-bit lanes. */
-function words(...lanes: readonly number[]): number[] {
-  return lanes.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3])
 }
 
 /** The row-major position in `over` as an expression. */
-function linear(over: readonly Index[]): Scalar {
-  let position: Scalar | undefined
-  for (const i of over) {
-    const term: Scalar = { kind: 'index', name: i.name }
-    position = position
-      ? {
-          kind: 'binary',
-          op: 'add',
-          type: 'i32',
-          left: {
-            kind: 'binary',
-            op: 'mul',
-            type: 'i32',
-            left: position,
-            right: { kind: 'const', type: 'i32', value: i.extent.size },
-          },
-          right: term,
-        }
-      : term
-  }
-  return position!
-}
+const linear = (over: readonly Index[]): Scalar =>
+  over.reduce<Scalar>((at, i) => add(mul(at, int(i.extent.size)), index(i)), int(0))
