@@ -13,7 +13,7 @@ import { dce } from './passes/dce.ts'
 import { inline } from './passes/inline.ts'
 import type { Pass } from './passes/pass.ts'
 import { simplify } from './passes/simplify.ts'
-import { type Diagnostic, Diagnostics } from './support/diagnostic.ts'
+import { type Diagnostic, Diagnostics, Refusal } from './support/diagnostic.ts'
 import type { Source } from './support/span.ts'
 import { parse } from './syntax/parse.ts'
 import { version } from './version.ts'
@@ -51,7 +51,15 @@ export interface Compiled {
 export function compile(text: string, options: CompileOptions = {}): Compiled {
   const { diagnostics, program } = analyze(text, options)
   if (!program) return { diagnostics, program, modules: undefined }
-  const modules = generate(lower(program, options), {
+  let lowered: Program
+  try {
+    lowered = lower(program, options)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const refused = [...diagnostics, error.diagnostic]
+    return { diagnostics: refused, program: undefined, modules: undefined }
+  }
+  const modules = generate(lowered, {
     targets: options.targets ?? ['simd', 'relaxed'],
     fuse: options.fuse ?? true,
     sourceText: text,
@@ -77,7 +85,7 @@ export function analyze(
   return { diagnostics: diagnostics.all, program: diagnostics.hasErrors ? undefined : program }
 }
 
-/** Runs the passes, all of them or up to and with `after`. */
+/** Runs the passes, all of them or up to and with `after`. Throws a `Refusal` where one finds a user error. */
 export function lower(
   program: Program,
   options: { readonly after?: string; readonly verify?: boolean } = {},

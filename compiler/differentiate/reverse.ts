@@ -12,7 +12,8 @@ import { add, binary, constant, index, int, mul, read, reduce, select } from '..
 import { freeIndices, renameBound, substitute } from '../ir/traverse.ts'
 import type { Equation, Index, Origin, Scalar } from '../ir/types.ts'
 import { same } from '../passes/key.ts'
-import { assertNever, InternalError } from '../support/diagnostic.ts'
+import { diagnostic } from '../support/catalogue.ts'
+import { assertNever, InternalError, Refusal } from '../support/diagnostic.ts'
 import type { Activity } from './activity.ts'
 import { binaryRules, unaryRules, type Vjp } from './scalar-rules.ts'
 import { boundedFirst, type Scope } from './scope.ts'
@@ -162,10 +163,12 @@ class Walk implements Adjoint {
       like,
       'i32',
     )
-    if (outs.filter((i) => i.extent.bound !== undefined).length > 1) {
+    const { span, note } = this.#equation.origin
+    const dims = outs.flatMap((i) => i.extent.bound ?? [])
+    if (dims.length > 1) {
+      if (span) throw new Refusal(diagnostic('NET4019', span, { op: e.op, dims }))
       throw new InternalError(`differentiate: ${tensor.name} would have two bounded dims`)
     }
-    const { span, note } = this.#equation.origin
     const origin: Origin = { span, note: `${op} for the adjoint${note === '' ? '' : ` ${note}`}` }
     const body = reduce(op, e.over, e.body)
     this.helpers.push({ target: tensor.name, outs, at: undefined, body, origin })

@@ -40,11 +40,16 @@ export function diagnostic<C extends Code>(
   return {
     code,
     severity: entry.severity ?? 'error',
-    message: text.message,
+    message: shorten(text.message),
     span,
-    label: more.label ?? text.label ?? '',
-    related: more.related ?? [],
-    help: text.help,
+    label: shorten(more.label ?? text.label ?? ''),
+    related: (more.related ?? []).map((label) => ({ ...label, text: shorten(label.text) })),
+    help: shorten(text.help),
     callPath: more.callPath ?? [],
   }
+}
+
+/** Words of broken input can be any length; those of a message are not. */
+function shorten(text: string): string {
+  return text.replace(/\S{160,}/g, (word) => `${word.slice(0, 80)}…${word.slice(-20)}`)
 }

@@ -52,6 +52,17 @@ export class Diagnostics {
   }
 }
 
+/** A user error that a pass finds: it cannot go on, and `compile` adds the diagnostic to the others. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly diagnostic: Diagnostic
+
+  constructor(diagnostic: Diagnostic) {
+    super(diagnostic.message)
+    this.diagnostic = diagnostic
+  }
+}
+
 /** A broken invariant of netc: a defect, never the user's fault. The command line exits with 70. */
 export class InternalError extends Error {
   override readonly name = 'InternalError'

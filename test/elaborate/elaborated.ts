@@ -1,8 +1,9 @@
 /** What elaboration makes of a text: several files, overrides of dims, and the program or what is wrong. */
+import { lower } from '../../compiler/compile.ts'
 import { elaborate } from '../../compiler/elaborate/index.ts'
 import type { Program } from '../../compiler/ir/types.ts'
 import { verify } from '../../compiler/ir/verify.ts'
-import { Diagnostics } from '../../compiler/support/diagnostic.ts'
+import { type Diagnostic, Diagnostics, Refusal } from '../../compiler/support/diagnostic.ts'
 import { renderAll } from '../../compiler/support/render.ts'
 import { parse } from '../../compiler/syntax/parse.ts'
 
@@ -34,6 +35,18 @@ export function elaborated(input: string): Elaborated {
   const program = elaborate(file, { dims, resolve }, diagnostics)
   if (program !== undefined) verify(program, 'elaborate')
   return { program, diagnostics }
+}
+
+/** What is wrong with a text, what the passes find included. */
+export function diagnosticsOf(input: string): readonly Diagnostic[] {
+  const { program, diagnostics } = elaborated(input)
+  try {
+    if (program !== undefined && !diagnostics.hasErrors) lower(program)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    diagnostics.add(error.diagnostic)
+  }
+  return diagnostics.all
 }
 
 /** The program of a text that must have no errors. */

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import { catalogue } from '../../compiler/support/catalogue.ts'
 import { renderAll } from '../../compiler/support/render.ts'
 import { runCases } from '../support/cases.ts'
-import { elaborated } from './elaborated.ts'
+import { diagnosticsOf } from './elaborated.ts'
 
 const files = ['names', 'shapes', 'training', 'limits']
 
 for (const file of files) {
-  runCases(`elaborate/${file}.txt`, (input) => renderAll(elaborated(input).diagnostics.all))
+  runCases(`elaborate/${file}.txt`, (input) => renderAll(diagnosticsOf(input)))
 }
 
 test('every error of elaboration has a case', () => {

@@ -121,6 +121,13 @@ export const trainingErrors = {
       help: 'With `step` blocks, put `minimize`, `over` and `using` into them.',
     }),
   },
+  NET4019: {
+    text: (a: { op: string; dims: readonly string[] }) => ({
+      message: `the gradient of this \`${a.op}\` would need a tensor over ${a.dims.map((d) => `\`${d}\``).join(' and ')}`,
+      label: 'two bounded dims at once',
+      help: `Make one of the dims static (\`dim ${a.dims[0]} = 32\`), or give the inner \`${a.op}\` an equation without one of them.`,
+    }),
+  },
   NET4018: {
     text: (a: { type: string }) => ({
       message: `the loss is ${a.type} and must be a float`,
