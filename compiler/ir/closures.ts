@@ -279,7 +279,7 @@ function compileReduce(frame: Frame, e: Extract<Scalar, { kind: 'reduce' }>): Th
   }
 }
 
-/** The first element stands until one is strictly beyond it, so ties and unordered values keep the earlier one. */
+/** The position of the first element that none is strictly beyond, and the extreme itself, NaN if any element is. */
 function compileExtreme(frame: Frame, e: Extract<Scalar, { kind: 'reduce' }>, body: Thunk): Thunk {
   const greatest = e.op === 'max' || e.op === 'argmax'
   const position = compileOffset(
@@ -288,20 +288,25 @@ function compileExtreme(frame: Frame, e: Extract<Scalar, { kind: 'reduce' }>, bo
     e.over.map((i) => ({ kind: 'index', name: i.name })),
     false,
   )
-  let first = true
-  let best = 0
+  const worst = greatest ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  const extreme = greatest ? Math.max : Math.min
+  let best = worst
   let at = 0
+  const wantsPosition = e.op === 'argmax' || e.op === 'argmin'
   const loop = frame.loop(e.over, () => {
     const value = body()
-    if (first || (greatest ? best < value : value < best)) {
+    if (wantsPosition) {
+      if (greatest ? value <= best : value >= best) return
+      if (Number.isNaN(value)) return
       best = value
       at = position()
-      first = false
+    } else {
+      best = extreme(best, value)
     }
   })
-  const wantsPosition = e.op === 'argmax' || e.op === 'argmin'
   return () => {
-    first = true
+    best = worst
+    at = 0
     loop()
     return wantsPosition ? at : best
   }

@@ -66,7 +66,10 @@ export type BinaryOp =
   | 'and'
   | 'or'
 
-/** `argmax`, `argmin` give the i32 position, row-major over `over`, of the first extreme element. */
+/**
+ * `max` and `min` over anything that is NaN are NaN. `argmax`, `argmin` give the i32 position, row-major over `over`, of
+ * the first extreme element; they pass over NaN and give 0 where nothing is left.
+ */
 export type ReduceOp = 'sum' | 'max' | 'min' | 'prod' | 'argmax' | 'argmin'
 
 export type Scalar =

@@ -27,9 +27,9 @@ export function combine(module: Module, op: ReduceOp, float: boolean, a: Ref, b:
     case 'prod':
       return float ? module.f32x4.mul(a, b) : module.i32x4.mul(a, b)
     case 'max':
-      return float ? module.f32x4.pmax(a, b) : module.i32x4.max_s(a, b)
+      return float ? module.f32x4.max(a, b) : module.i32x4.max_s(a, b)
     case 'min':
-      return float ? module.f32x4.pmin(a, b) : module.i32x4.min_s(a, b)
+      return float ? module.f32x4.min(a, b) : module.i32x4.min_s(a, b)
     default:
       throw new InternalError(`${op} has no combination`)
   }

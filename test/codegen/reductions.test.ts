@@ -151,6 +151,24 @@ describe('positions of extremes', () => {
       new Instance(program, build).compare('p', { x }, {}, exact)
     }
   })
+  test('extremes with a NaN are NaN, positions pass over it', () => {
+    const small: Small = {
+      inputs: { x: 'f32[4, 5]', t: 'f32[5, 4]' },
+      equations: ['argmax', 'argmin', 'max', 'min'].flatMap((op) => {
+        const type = op.startsWith('arg') ? 'i32 ' : ''
+        return [
+          `${type}${op}_rows[n: 4] = ${op}[i: 5](x[n, i])`,
+          `${type}${op}_columns[n: 4] = ${op}[i: 5](t[i, n])`,
+        ]
+      }),
+    }
+    const program = forward(small)
+    const x = [NaN, 1, 2, 3, 4, 1, NaN, 5, 3, 2, 4, 3, 2, 1, NaN, NaN, NaN, NaN, NaN, NaN]
+    const t = Array.from({ length: 20 }, (_, k) => x[(k % 4) * 5 + Math.floor(k / 4)]!)
+    for (const build of builds) {
+      new Instance(program, build).compare('p', { x, t }, {}, exact)
+    }
+  })
 })
 
 test('a reduction in a reduction, and two beside each other', () => {
