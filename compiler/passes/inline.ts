@@ -49,6 +49,7 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
   const tensor = tensorsOf(program, entry)
   const fixed = protectedTensors(entry)
   const uses = countReads(entry)
+  const copied = copiedTensors(entry)
   const definitions = new Map<string, Definition>()
   const stages = entry.stages.map((stage, at) => {
     const versions = versionsBefore(entry.stages, at)
@@ -69,9 +70,9 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
       })
       const eq = after === before ? before : simplifyEquation(after, tensor)
       const mayMove = !eq.at && !fixed.has(eq.target)
-      const kind = mayMove
-        ? kindOf(eq, uses.get(eq.target) ?? 0, tensor, readable ? readableBody : largestBody)
-        : undefined
+      // A value that only a copy reads goes there whatever its size: the copy has the better name.
+      const largest = copied.has(eq.target) ? Infinity : readable ? readableBody : largestBody
+      const kind = mayMove ? kindOf(eq, uses.get(eq.target) ?? 0, tensor, largest) : undefined
       if (kind)
         definitions.set(eq.target, {
           equation: eq,
@@ -94,6 +95,17 @@ function replaceInBody(eq: Equation, by: (read: ReadNode) => Scalar | undefined)
     e.kind === 'read' ? (by(e) ?? e) : mapChildren(e, replace)
   const body = replace(eq.body)
   return body === eq.body ? eq : { ...eq, body }
+}
+
+/** Tensors that an equation copies element by element. */
+function copiedTensors(entry: Entry): Set<string> {
+  const copied = new Set<string>()
+  for (const { body, outs, at } of entry.stages.flatMap((stage) => stage.equations)) {
+    if (at || body.kind !== 'read' || body.guarded || body.at.length !== outs.length) continue
+    const same = body.at.every((p, d) => p.kind === 'index' && p.name === outs[d]!.name)
+    if (same) copied.add(body.tensor)
+  }
+  return copied
 }
 
 /** What a person would write in place rather than name. */
