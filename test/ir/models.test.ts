@@ -1,4 +1,4 @@
-/** Every model, as elaborated and after every pass: verified, and its text reads back to an equal program. */
+/** Every model and every program among the cases, as elaborated and after every pass: verified, and its text reads back to an equal program. */
 import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { analyze, passes } from '../../compiler/compile.ts'
@@ -19,7 +19,9 @@ function roundTrip(program: Program): void {
   expect(printProgram(again)).toBe(text)
 }
 
-for (const file of globSync('models/*.net', { cwd: root.pathname })) {
+const files = globSync(['models/*.net', 'test/cases/**/*.net'], { cwd: root.pathname }).sort()
+
+for (const file of files) {
   test(file, () => {
     const text = readFileSync(new URL(file, root), 'utf8')
     const { program, diagnostics } = analyze(text, { file })
