@@ -10,6 +10,7 @@
 import { lower } from '../../compiler/compile.ts'
 import { printProgram } from '../../compiler/ir/print.ts'
 import type { Program } from '../../compiler/ir/types.ts'
+import { flopsOf } from '../../compiler/schedule/kernels.ts'
 import { InternalError } from '../../compiler/support/diagnostic.ts'
 import { type Build, builds, Instance } from '../codegen/module.ts'
 import { type ArbitraryOptions, programFromSeed, randomValues } from './arbitrary.ts'
@@ -29,12 +30,21 @@ export const buildOf = (seed: number): Build => builds[(seed >> 2) % builds.leng
 /** The one thing that differentiation refuses: the positions of extremes over two bounded dims would need both. */
 const refused = /would have two bounded dims/
 
-/** False for a program that differentiation refuses. */
+/** Operations the evaluator can do in a minute: quadratic gradients of products may ask for a thousand times that. */
+const mostWork = 5e8
+
+/** False for a program that is left out: differentiation refuses it, or it is too large for the evaluator. */
 export function compareSeed(seed: number): boolean {
   const before = programFromSeed(seed, optionsOf(seed))
   const program = lowered(before)
-  if (program) compareProgram(program, buildOf(seed), seed)
-  return program !== undefined
+  if (!program || workOf(program) > mostWork) return false
+  compareProgram(program, buildOf(seed), seed)
+  return true
+}
+
+function workOf(program: Program): number {
+  const equations = program.entries.flatMap((e) => e.stages.flatMap((stage) => stage.equations))
+  return equations.reduce((sum, equation) => sum + flopsOf(equation), 0)
 }
 
 /** Ready for code; undefined where differentiation refuses. */
