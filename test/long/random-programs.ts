@@ -36,5 +36,7 @@ for (let seed = from; seed < from + count; seed++) {
     console.log(`${done} of ${count}, ${failed.length} failed, ${Math.round(seconds)} s`)
   }
 }
-console.log(`${count} programs from ${from}: ${failed.length} failed, ${leftOut} left out (refused or too large)`)
+console.log(
+  `${count} programs from ${from}: ${failed.length} failed, ${leftOut} left out (refused or too large)`,
+)
 process.exitCode = failed.length > 0 ? 1 : 0
