@@ -31,7 +31,8 @@ const closers: ReadonlyMap<TokenType, TokenType> = new Map([
 ])
 const closerTypes: ReadonlySet<TokenType> = new Set(closers.values())
 
-const joinsNextLine: ReadonlySet<TokenType> = new Set([
+/** What stands between two parts of one statement, whichever line it is on. */
+const between: readonly TokenType[] = [
   t.Pipe,
   t.Arrow,
   t.EqualEqual,
@@ -43,15 +44,20 @@ const joinsNextLine: ReadonlySet<TokenType> = new Set([
   t.PlusEqual,
   t.Equal,
   t.Plus,
-  t.Minus,
   t.Star,
   t.Slash,
   t.Percent,
   t.Caret,
   t.And,
   t.Or,
-  t.Not,
   t.Comma,
+  t.With,
+]
+
+const joinsNextLine: ReadonlySet<TokenType> = new Set([
+  ...between,
+  t.Minus,
+  t.Not,
   t.Colon,
   t.LParen,
   t.LBracket,
@@ -60,33 +66,11 @@ const joinsNextLine: ReadonlySet<TokenType> = new Set([
   t.Minimize,
   t.Over,
   t.Using,
-  t.With,
   t.Report,
   t.In,
 ])
 
-const joinsLineBefore: ReadonlySet<TokenType> = new Set([
-  t.Pipe,
-  t.Arrow,
-  t.EqualEqual,
-  t.NotEqual,
-  t.LessEqual,
-  t.GreaterEqual,
-  t.Less,
-  t.Greater,
-  t.PlusEqual,
-  t.Equal,
-  t.Plus,
-  t.Star,
-  t.Slash,
-  t.Percent,
-  t.Caret,
-  t.And,
-  t.Or,
-  t.Comma,
-  t.Else,
-  t.With,
-])
+const joinsLineBefore: ReadonlySet<TokenType> = new Set([...between, t.Else])
 
 /** Undefined when the nesting is too deep to go on. */
 export function layout(

@@ -19,6 +19,8 @@ export interface KernelContext {
   readonly slots: ReadonlyMap<string, { readonly slot: Slot; readonly address: Value }>
   /** Parameters with the counts of bounded dims. */
   readonly counts: ReadonlyMap<string, Value>
+  /** For nests that share a loop over rows: its index and what they make. */
+  readonly rows: { readonly index: string; readonly made: ReadonlySet<string> } | undefined
   /** Makes a function of the math library available and gives its name in the module. */
   readonly math: (name: string) => string
   /** expression.ts, handed down so that integers and loads can use it without importing what imports them. */

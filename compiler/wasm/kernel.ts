@@ -33,6 +33,13 @@ export function emitKernel(
     counts: new Map(
       kernel.counts.map((dim, k) => [dim, build.parameter(kernel.slots.length + 2 + k)]),
     ),
+    rows:
+      kernel.nest.kind === 'rows'
+        ? {
+            index: kernel.nest.row.name,
+            made: new Set(kernel.equations.map((e) => e.target)),
+          }
+        : undefined,
     math,
     vector,
   }

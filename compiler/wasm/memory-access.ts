@@ -38,7 +38,7 @@ export function load(e: Read, context: Context): Value {
   const test = guardTest(guard, context)
   const width = stride === 0 ? 1 : context.width
   const key = `load ${place.pointer.local} ${place.offset} ${stride} ${width} ${test?.local ?? ''}`
-  return build.value(key, v128, [place.pointer, test], () => {
+  return build.value(key, v128, [place.pointer, test, rowOf(e.tensor, context)], () => {
     const pointer = (): Ref => build.get(place.pointer)
     const value =
       stride === 0
@@ -49,6 +49,15 @@ export function load(e: Read, context: Context): Value {
     if (!test) return value
     return module.if(build.get(test), value, module.v128.const(new Uint8Array(16)))
   })
+}
+
+/**
+ * The row that a tensor made in this very kernel belongs to. Its elements are there only once the row has made them, even
+ * where the address does not depend on the row: t[n, -n] is always the first element.
+ */
+function rowOf(tensor: string, { kernel, indices }: Context): Value | undefined {
+  const { rows } = kernel
+  return rows?.made.has(tensor) ? indices.get(rows.index)?.variable : undefined
 }
 
 function loadUnit(context: Context, pointer: () => Ref, offset: number): Ref {
