@@ -37,6 +37,25 @@ describe('activations', () => {
   for (const [call, f] of Object.entries(elementwise)) {
     test(call, () => close(value('x: [batch, 3]', call, x23), xs.map(f)))
   }
+  test('elu has the slope alpha at 0', () => {
+    const program = differentiate.run(
+      programOf(`
+        net f() -> [3] {
+          param w: [3] = 0
+          w + 0
+        }
+        train t(x: [3]) {
+          minimize sum(elu(f() + x, alpha = 0.5))
+          using sgd(1.0)
+        }
+        predict p() { f() }
+      `),
+    )
+    const state = createState(program)
+    run(program, 't', state, { inputs: { x: [-1, 0, 1] } })
+    const { outputs } = run(program, 'p', state, {})
+    close([...outputs.out!], [-0.5 * Math.exp(-1), -0.5, -1])
+  })
   test('gelu(x) at points of the error function', () => {
     const erf = 0.8427007929497149
     close(value('x: [batch, 1]', 'gelu(x)', { x: [Math.SQRT2, -Math.SQRT2] }), [
