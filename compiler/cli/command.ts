@@ -1,6 +1,6 @@
 /** What a command is, and how its arguments are read: options by name, checked, with help made from the same table. */
 import { parseArgs } from 'node:util'
-import { suggest } from '../elaborate/scope.ts'
+import { suggest } from '../support/suggest.ts'
 import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 

@@ -1,9 +1,9 @@
 /** Binds the arguments of a call to the parameters of a definition, by position and by name, with defaults. */
 import type { Span } from '../support/span.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Expr, Fn, Layer, Net, Optimizer, Param } from '../syntax/ast.ts'
 import { type Context, inner } from './context.ts'
 import { textOf } from './dims.ts'
-import { suggest } from './scope.ts'
 import { errorValue, type Value } from './values.ts'
 
 type Call = Extract<Expr, { readonly kind: 'call' }>
@@ -89,7 +89,8 @@ export function bindArguments(
     if (param === undefined) {
       const known = item.params.map((p) => p.name.text)
       const suggestion = suggest(name, known)
-      world.report('NET2005', arg.name.span, { callee, name, suggestion }, ctx)
+      const signature = signatureOf(item)
+      world.report('NET2005', arg.name.span, { callee, name, suggestion, signature }, ctx)
       failed = true
     } else if (bound.has(name)) {
       world.report('NET2008', arg.name.span, { callee, name }, ctx)

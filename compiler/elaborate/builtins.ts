@@ -91,7 +91,8 @@ export function callBuiltin(
   ]
   const named = e.args.find((a) => a.name !== undefined)
   if (named?.name !== undefined) {
-    const args = { callee: name, name: named.name.text, suggestion: undefined }
+    const given = named.name.text
+    const args = { callee: name, name: given, suggestion: undefined, signature: undefined }
     world.report('NET2005', named.name.span, args, ctx)
     return errorValue
   }

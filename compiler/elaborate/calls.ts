@@ -339,7 +339,7 @@ function finishResult(
     ctx.world.report('NET3003', at, { wanted, given: describe(value), of }, within)
     return errorValue
   }
-  const scope = new Scope(within.scope.parent)
+  const scope = new Scope(within.scope)
   defineDims(bound, scope, false)
   const seen = { ...within, scope }
   const shape = declaredShape(result, seen) ?? tensor.shape

@@ -2,12 +2,14 @@
  * Checks that need no instantiation: names in definitions that nothing calls, so that a misspelt one is found all the
  * same, and bindings and inputs that nothing uses (warnings, given only when there are no errors).
  */
-import type { Block, Expr, Item, Name, Param, Rule, Statement } from '../syntax/ast.ts'
+
+import { suggest } from '../support/suggest.ts'
+import type { Block, Item, Name, Param, Rule } from '../syntax/ast.ts'
+import { walk } from '../syntax/walk.ts'
 import { isBuiltin, reservedCalls } from './builtins.ts'
 import type { Callable, Definition, World } from './context.ts'
 import { isDimVariable } from './dims.ts'
 import type { Items } from './modules.ts'
-import { suggest } from './scope.ts'
 
 interface Body {
   readonly kind: Item['kind']
@@ -32,19 +34,6 @@ export function checkDefinitions(items: Items, world: World): void {
 const reductions = ['sum', 'max', 'min', 'mean', 'prod', 'argmax', 'argmin']
 
 const ruleNames = (rule: Rule): string[] => rule.seeds.map((s) => s.text)
-
-/** Visits every node below, the node itself first; `false` keeps out of it. */
-function walk(node: unknown, visit: (node: Expr | Statement) => boolean | undefined): void {
-  if (typeof node !== 'object' || node === null) return
-  if (Array.isArray(node)) {
-    for (const child of node) walk(child, visit)
-    return
-  }
-  if ('kind' in node && visit(node as Expr | Statement) === false) return
-  for (const [key, child] of Object.entries(node)) {
-    if (key !== 'span' && typeof child === 'object') walk(child, visit)
-  }
-}
 
 /** Every name that the body binds anywhere, index variables included. */
 function boundNames(item: Body): Set<string> {

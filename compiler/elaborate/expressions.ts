@@ -3,6 +3,7 @@
 import { cast, constant, div, reduce } from '../ir/build.ts'
 import type { Index, ReduceOp, Scalar } from '../ir/types.ts'
 import { assertNever } from '../support/diagnostic.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Expr } from '../syntax/ast.ts'
 import { bindArguments, type Given } from './arguments.ts'
 import { callBuiltin, isBuiltin, reservedCalls } from './builtins.ts'
@@ -11,7 +12,6 @@ import { evalDim, evalShape } from './dims.ts'
 import { applyBinary, applyMinMax, applyUnary, nounOf } from './elementwise.ts'
 import { inferExtents, type Wanted } from './extents.ts'
 import { readElement } from './reads.ts'
-import { suggest } from './scope.ts'
 import {
   asTensor,
   describe,

@@ -8,6 +8,7 @@ import { sameExtent, staticExtent } from '../ir/build.ts'
 import type { Extent } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr, IndexArg, Rest } from '../syntax/ast.ts'
+import { walk } from '../syntax/walk.ts'
 import type { Context } from './context.ts'
 import { evalDim } from './dims.ts'
 import { type Affine, product, scale, sum } from './ranges.ts'
@@ -65,8 +66,10 @@ export function inferExtents(
     for (const [name, size] of fits) if (size >= 1) found.set(name, staticExtent(size))
   }
   for (const name of clashes) found.delete(name)
+  // What reads a value that failed has no extents to find, and that was reported.
+  const failed = bodies.some((body) => readsFailed(body, ctx))
   for (const w of wanted) {
-    if (!found.has(w.name) && !clashes.has(w.name)) {
+    if (!found.has(w.name) && !clashes.has(w.name) && !failed) {
       world.report('NET3006', w.span, { index: w.name }, ctx)
     }
   }
@@ -174,6 +177,17 @@ function shapeOfBase(base: Expr, known: Known, ctx: Context): readonly Extent[] 
     ctx.bases.set(base, value)
   }
   return value?.kind === 'tensor' ? value.shape : undefined
+}
+
+function readsFailed(body: Expr, ctx: Context): boolean {
+  let failed = false
+  walk(body, (e) => {
+    if (e.kind === 'read' && e.base.kind === 'name') {
+      failed ||= ctx.scope.find(e.base.name)?.value.kind === 'error'
+    }
+    return failed ? false : undefined
+  })
+  return failed
 }
 
 /** Whether an expression uses one of the names. */

@@ -2,9 +2,10 @@
 
 import type { BoundedDim } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Const, Dim, Expr } from '../syntax/ast.ts'
 import type { Context, World } from './context.ts'
-import { Scope, suggest } from './scope.ts'
+import { Scope } from './scope.ts'
 import { describe, errorValue, number, type Value } from './values.ts'
 
 /** Fills the global scopes; gives the bounded dims in source order. */

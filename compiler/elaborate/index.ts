@@ -10,6 +10,7 @@
 import type { Program } from '../ir/types.ts'
 import { type Diagnostic, Diagnostics } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
+import { suggest } from '../support/suggest.ts'
 import type { File, Rule } from '../syntax/ast.ts'
 import { evaluateBlock } from './blocks.ts'
 import { applyDefinition } from './calls.ts'
@@ -23,7 +24,6 @@ import { evaluate } from './expressions.ts'
 import { defineGlobals } from './globals.ts'
 import { loadProgram, loadStd, type Resolve } from './modules.ts'
 import { checkRule } from './rules.ts'
-import { suggest } from './scope.ts'
 import type { TensorValue } from './values.ts'
 
 export interface ElaborateOptions {

@@ -5,13 +5,14 @@
  */
 
 import { sameExtent } from '../ir/build.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Expr, Optimizer, Param, Statement, Train } from '../syntax/ast.ts'
 import { bindArguments, evaluateArgument, type Given } from './arguments.ts'
 import { addCell, freshCell, initialise } from './cells.ts'
 import { type Context, type Definition, type Frame, inner } from './context.ts'
 import { evalShape } from './dims.ts'
 import { converted } from './elementwise.ts'
-import { Scope, suggest } from './scope.ts'
+import { Scope } from './scope.ts'
 import { store } from './store.ts'
 import {
   asTensor,

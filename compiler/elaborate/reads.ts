@@ -2,11 +2,11 @@
 
 import { some } from '../ir/traverse.ts'
 import type { Extent, Scalar } from '../ir/types.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Expr, IndexArg, Rest } from '../syntax/ast.ts'
 import { type Context, inner, join } from './context.ts'
 import { textOf } from './dims.ts'
 import { affineOf, intervalOf } from './ranges.ts'
-import { suggest } from './scope.ts'
 import { store } from './store.ts'
 import {
   asTensor,

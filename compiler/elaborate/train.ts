@@ -5,11 +5,11 @@
 
 import { visit } from '../ir/traverse.ts'
 import type { Span } from '../support/span.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Block, Expr, Name, Statement, Train } from '../syntax/ast.ts'
 import { type Context, childScope, inner, join } from './context.ts'
 import { converted } from './elementwise.ts'
 import { applyOptimizer, type Using } from './optimize.ts'
-import { suggest } from './scope.ts'
 import { store } from './store.ts'
 import { asTensor, describe, type TensorValue, typeNames } from './values.ts'
 

@@ -8,6 +8,7 @@ import { isForeignWord } from '../support/catalogue/syntax.ts'
 import { type Code, diagnostic } from '../support/catalogue.ts'
 import type { Diagnostic } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
+import { suggest } from '../support/suggest.ts'
 import * as t from './tokens.ts'
 
 /** Thrown, but no `Error`: it never leaves the parser, and a stack trace would be most of its cost. */
@@ -41,7 +42,7 @@ export type Expected =
   | { readonly kind: 'item' }
   | { readonly kind: 'expression' }
   | { readonly kind: 'type' }
-  | { readonly kind: 'end' }
+  | { readonly kind: 'end'; readonly suggestion?: string | undefined }
   | { readonly kind: 'body'; readonly owner: string }
   | { readonly kind: 'params'; readonly owner: string }
   | { readonly kind: 'list'; readonly closer: string }
@@ -49,6 +50,8 @@ export type Expected =
   | { readonly kind: 'derivative' }
   | { readonly kind: 'name'; readonly what: string }
   | { readonly kind: 'token'; readonly what: string }
+
+const declarations = [...t.itemKeywords].map((type) => type.name.replace('Keyword', ''))
 
 export function unexpected(
   source: Source,
@@ -75,7 +78,7 @@ export function unexpected(
 
   switch (expected.kind) {
     case 'item':
-      return make('NET1020', { found: what })
+      return make('NET1020', { found: what, suggestion: suggest(found.image, declarations) })
     case 'expression':
       if (type === t.Equal) return make('NET1041', undefined)
       return make('NET1040', { found: what })
@@ -84,7 +87,7 @@ export function unexpected(
     case 'end':
       if (type === t.Equal) return make('NET1041', undefined)
       if (type === t.LParen) return make('NET1060', undefined)
-      return make('NET1043', { found: what })
+      return make('NET1043', { found: what, suggestion: expected.suggestion })
     case 'body':
       if (type === t.Colon) return make('NET1023', undefined)
       if (type === t.Equal) return make('NET1041', undefined)

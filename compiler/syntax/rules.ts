@@ -16,11 +16,24 @@ import {
 import { diagnostic } from '../support/catalogue.ts'
 import { type Diagnostic, Diagnostics } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
+import { suggest } from '../support/suggest.ts'
 import type { Name } from './ast.ts'
 import { type Expected, SyntaxFailure, spanOfToken, unexpected } from './failure.ts'
 import * as t from './tokens.ts'
 
 export type GrammarRule<T, A extends unknown[] = []> = ParserMethod<A, T>
+
+const statements = [
+  'minimize',
+  'over',
+  'using',
+  'report',
+  'yield',
+  'param',
+  'state',
+  'step',
+  'scan',
+]
 
 const expressionStarts: ReadonlySet<TokenType> = new Set([
   t.Primed,
@@ -212,6 +225,8 @@ export abstract class RuleParser extends EmbeddedActionsParser {
   protected endOfStatement(): void {
     const type = this.LA(1).tokenType
     if (type === t.Separator || type === t.RCurly || type === EOF) return
-    this.fail({ kind: 'end' })
+    const before = this.LA(0)
+    const named = before.tokenType === t.Identifier
+    this.fail({ kind: 'end', suggestion: named ? suggest(before.image, statements) : undefined })
   }
 }

@@ -1,9 +1,6 @@
 /** NET2xxx: names, definitions, calls and the structure of a program. */
+import { meant } from '../suggest.ts'
 import type { CatalogueEntry } from './entry.ts'
-
-/** ` Did you mean \`x\`?`, or nothing. */
-const meant = (suggestion: string | undefined): string =>
-  suggestion === undefined ? '' : `Did you mean \`${suggestion}\`? `
 
 export const nameErrors = {
   NET2001: {
@@ -35,10 +32,19 @@ export const nameErrors = {
     }),
   },
   NET2005: {
-    text: (a: { callee: string; name: string; suggestion: string | undefined }) => ({
+    text: (a: {
+      callee: string
+      name: string
+      suggestion: string | undefined
+      signature: string | undefined
+    }) => ({
       message: `\`${a.callee}\` has no parameter \`${a.name}\``,
       label: 'no such parameter',
-      help: `${meant(a.suggestion)}Use one of the parameters of \`${a.callee}\`.`,
+      help:
+        meant(a.suggestion) +
+        (a.signature === undefined
+          ? `\`${a.callee}\` takes its values by position.`
+          : `Its signature is \`${a.signature}\`.`),
     }),
   },
   NET2006: {

@@ -1,4 +1,5 @@
 /** NET1xxx: text and syntax. Each is made in compiler/syntax and shown whole in test/cases/syntax. */
+import { meant } from '../suggest.ts'
 import type { CatalogueEntry } from './entry.ts'
 
 /** How a construct of another language is written here. */
@@ -107,9 +108,11 @@ export const syntaxErrors = {
     }),
   },
   NET1020: {
-    text: (a: { found: string }) => ({
+    text: (a: { found: string; suggestion: string | undefined }) => ({
       message: `expected a declaration, found ${a.found}`,
-      help: 'At the top of a file stand `import`, `dim`, `const`, `data`, `fn`, `layer`, `net`, `optimizer`, `rule`, `train` and `predict`; put computations inside one of them.',
+      help:
+        meant(a.suggestion) +
+        'At the top of a file stand `import`, `dim`, `const`, `data`, `fn`, `layer`, `net`, `optimizer`, `rule`, `train` and `predict`; put computations inside one of them.',
     }),
   },
   NET1021: {
@@ -198,9 +201,11 @@ export const syntaxErrors = {
     }),
   },
   NET1043: {
-    text: (a: { found: string }) => ({
+    text: (a: { found: string; suggestion: string | undefined }) => ({
       message: `expected the end of the statement, found ${a.found}`,
-      help: 'Start a new line, write `;` between two statements, or add the missing operator.',
+      help:
+        meant(a.suggestion) +
+        'Start a new line, write `;` between two statements, or add the missing operator.',
     }),
   },
   NET1044: {
