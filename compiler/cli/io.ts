@@ -93,7 +93,7 @@ export function replaceFile(path: string, content: Uint8Array | string): void {
   const fresh = `${path}.${process.pid}.tmp`
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     const file = openSync(fresh, 'w')
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
@@ -109,13 +109,20 @@ export function replaceFile(path: string, content: Uint8Array | string): void {
   syncFolder(dirname(path))
 }
 
+/** Step by step: Node's own recursive call never returns where the system refuses with ENOENT, as below /proc. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  mkdirSync(path)
+}
+
 /** Throws unless `path` can be replaced: better before an hour of training than after it. */
 export function checkWritable(path: string): void {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
     }
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     accessSync(dirname(path), constants.W_OK)
   } catch (error) {
     throw new InputError(`cannot write ${path}: ${reason(error)}`)

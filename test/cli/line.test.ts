@@ -238,3 +238,12 @@ test('a place that cannot be written is refused before the training', async () =
   const under = await netc(['train', join(at, 'line.net'), '--out', join(at, 'line.csv', 'w')])
   expect(under.err).toContain('a part of the path is no folder')
 })
+
+test.runIf(process.platform === 'linux')(
+  'a folder that cannot be made is refused too',
+  async () => {
+    const ran = await netc(['train', join(line(), 'line.net'), '--out', '/proc/netc/w.safetensors'])
+    expect(ran).toMatchObject({ code: 1, out: '' })
+    expect(ran.err).toContain('cannot write /proc/netc/w.safetensors')
+  },
+)
