@@ -126,6 +126,7 @@ describe('losses and metrics', () => {
     const rest = ys.reduce((s, y, k) => s + (y - xs[k]!) ** 2, 0)
     const all = ys.reduce((s, y) => s + (y - target) ** 2, 0)
     close(value(pairs, 'r2(x, y)', both), [1 - rest / all])
+    close(value(pairs, 'r2(x, y)', { x: xs, y: xs.map(() => 3) }), [0])
   })
 })
 
