@@ -15,7 +15,7 @@ const shown = 3
 function keep(seed: number): void {
   const known = JSON.parse(readFileSync(path, 'utf8')) as number[]
   const all = [...new Set([...known, seed])].sort((a, b) => a - b)
-  writeFileSync(path, `${JSON.stringify(all)}\n`)
+  writeFileSync(path, `[${all.join(', ')}]\n`)
 }
 
 const failed: number[] = []
