@@ -3,16 +3,29 @@
  * tree, and formatting it again changes nothing. Comments are kept, as are single blank lines, blocks written on one
  * line, and the rows of a pipeline.
  */
-import { assertNever } from '../support/diagnostic.ts'
+import { assertNever, Diagnostics } from '../support/diagnostic.ts'
 import type { Block, Data, File, Item, Name, Statement } from './ast.ts'
 import { type Doc, group, hardline, indent, join, line, print } from './doc.ts'
 import { ExpressionFormatter } from './format-expressions.ts'
+import { parse } from './parse.ts'
 
 const width = 100
 
+/** A comment at an odd place moves to the next legal line, and may move on from there: so many rounds settle it. */
+const rounds = 4
+
 export function format(file: File): string {
-  return new Formatter(file.source.text, file.comments).file(file)
+  let text = layOut(file)
+  if (file.comments.length === 0) return text
+  for (let round = 1; round < rounds; round++) {
+    const again = layOut(parse({ ...file.source, text }, new Diagnostics()))
+    if (again === text) break
+    text = again
+  }
+  return text
 }
+
+const layOut = (file: File): string => new Formatter(file.source.text, file.comments).file(file)
 
 interface Part {
   readonly start: number
