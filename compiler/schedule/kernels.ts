@@ -201,7 +201,9 @@ export function flopsOf(equation: Equation): number {
   )
 }
 
+export const bytesOfSlot = (slot: Slot): number => slot.shape.reduce((n, size) => n * size, 4)
+
 /** Bytes a kernel moves at maximum extents if each tensor it touches goes through once. */
 export function bytesOf(kernel: Kernel): number {
-  return kernel.slots.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 4), 0)
+  return kernel.slots.reduce((sum, slot) => sum + bytesOfSlot(slot), 0)
 }

@@ -4,7 +4,7 @@
  * function per entry; inside, an entry is a list of kernel calls with constant addresses.
  */
 import type { Program } from '../ir/types.ts'
-import { kernelKey, type ScheduledEntry } from '../schedule/kernels.ts'
+import { bytesOfSlot, kernelKey, type ScheduledEntry } from '../schedule/kernels.ts'
 import type { Kernel } from '../schedule/types.ts'
 import {
   i32,
@@ -162,7 +162,7 @@ class ModuleEmitter {
       return module.memory.fill(
         module.i32.const(addresses.get(name)!),
         module.i32.const(0),
-        module.i32.const(slot.shape.reduce((a, b) => a * b, 4)),
+        module.i32.const(bytesOfSlot(slot)),
       )
     })
     statements.push(

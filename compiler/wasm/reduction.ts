@@ -28,7 +28,6 @@ const block = 512
 const smallest = 96
 
 interface Accumulator {
-  readonly element: Element
   readonly context: Context
   readonly value: Variable
   readonly position: Variable | undefined
@@ -69,7 +68,6 @@ class Reducer {
     const arg = reduction.op === 'argmax' || reduction.op === 'argmin'
     this.#accumulators = elements.flatMap((element) =>
       (lane ? element.lanes : [element.context]).map((context) => ({
-        element,
         context,
         value: build.variable(v128),
         position: arg ? build.variable(v128) : undefined,
