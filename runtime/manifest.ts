@@ -80,8 +80,8 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
         bad(`${where} is bounded by ${show(name)}`)
       }
     })
-    const end = 4 * shape.reduce((a, b) => a * b, 1) + offset
-    if (!isCount(offset) || offset % 4 !== 0 || end > memoryBytes) {
+    const bytes = 4 * shape.reduce((a, b) => a * b, 1)
+    if (!isCount(offset) || offset % 4 !== 0 || offset + bytes > memoryBytes) {
       bad(`${where} lies outside the memory`)
     }
   }

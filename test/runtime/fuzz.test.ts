@@ -43,6 +43,7 @@ const junk = fc.oneof(
     {},
     [null],
     [[]],
+    { toString: null },
   ),
   fc.json({ maxDepth: 2 }).map((text): unknown => JSON.parse(text)),
 )
