@@ -71,6 +71,7 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   })
   const tensor = (spec: Json, where: string): void => {
     const { dtype, shape, bounds: bound, offset } = spec as unknown as TensorSpec
+    if (typeof spec.name !== 'string') bad(`${where}.name is not a string`)
     if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'bool')
       bad(`${where} has dtype ${show(dtype)}`)
     if (!Array.isArray(shape) || !shape.every(isCount)) bad(`${where}.shape is no list of extents`)
