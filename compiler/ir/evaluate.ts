@@ -1,6 +1,6 @@
 /**
- * The reference evaluator: runs a program's entries in double precision, one equation after the other, by the
- * definitions of types.ts. In: a program, its state, inputs and counts. Out: outputs and every intermediate; the
+ * The reference evaluator: runs a program's entries in double precision, one equation after the other (those of a
+ * loop together, one time after the other), by the definitions of types.ts. In: a program, its state, inputs and counts. Out: outputs and every intermediate; the
  * state is changed by the updates. Plain and slow, the oracle that tests compare compiled code and gradients with.
  *
  * Every tensor is a `Float64Array` packed row-major for its maximum extents; loops run the actual counts, so rows
@@ -8,6 +8,7 @@
  */
 import { InternalError } from '../support/diagnostic.ts'
 import { compileOffset, compileScalar, Frame, type Memory, type Tape } from './closures.ts'
+import { flatten, type Loop, order, type Step } from './recurrence.ts'
 import { boundIndices } from './traverse.ts'
 import type { Entry, Equation, Extent, Index, Program, Scalar, Stage, Tensor } from './types.ts'
 
@@ -167,18 +168,49 @@ function actualRows(name: string, memory: Memory): Float64Array {
 }
 
 export function runEquations(equations: readonly Equation[], memory: Memory): void {
-  for (const equation of equations) compileEquation(equation, memory)()
+  compileEquations(equations, memory)()
 }
 
 /** The equations as one function, to run many times over changing buffers. */
 export function compileEquations(equations: readonly Equation[], memory: Memory): () => void {
-  const compiled = equations.map((equation) => compileEquation(equation, memory))
+  const runs = order(equations).map((step) => {
+    const targets = flatten([step]).flatMap((eq) => (eq.at ? [memory.buffers.get(eq.target)!] : []))
+    const compute = compileStep(step, [], memory)
+    return () => {
+      for (const target of targets) target.fill(0)
+      compute()
+    }
+  })
   return () => {
-    for (const runOne of compiled) runOne()
+    for (const runOne of runs) runOne()
   }
 }
 
-function compileEquation(equation: Equation, memory: Memory): () => void {
+/** A loop around an equation, and the time it is at. */
+interface Around {
+  readonly loop: Loop
+  now: number
+}
+
+function compileStep(step: Step, around: readonly Around[], memory: Memory): () => void {
+  if (step.kind === 'equation') return compileEquation(step.equation, around, memory)
+  const here: Around = { loop: step, now: 0 }
+  const inside = step.steps.map((inner) => compileStep(inner, [...around, here], memory))
+  const { down, extent } = step
+  return () => {
+    for (let k = 0; k < extent.size; k++) {
+      here.now = down ? extent.size - 1 - k : k
+      for (const runOne of inside) runOne()
+    }
+  }
+}
+
+/** Over all of its domain, save the indices that are the time of a loop around. A scatter adds to what is there. */
+function compileEquation(
+  equation: Equation,
+  around: readonly Around[],
+  memory: Memory,
+): () => void {
   const { outs, at, body } = equation
   const scalars: readonly Scalar[] = [body, ...(at ?? [])]
   const indices: Index[] = [...outs, ...scalars.flatMap(boundIndices)]
@@ -187,19 +219,21 @@ function compileEquation(equation: Equation, memory: Memory): () => void {
   const positions = at ?? outs.map((i): Scalar => ({ kind: 'index', name: i.name }))
   const offset = compileOffset(frame, frame.shape(equation.target), positions, false)
   const value = compileScalar(frame, body)
-  if (at === undefined) {
-    return frame.loop(outs, () => {
-      target[offset()] = value()
-    })
-  }
+  const times = around.map((a) => ({ a, name: a.loop.time.get(equation.target)! }))
+  const domain = outs.filter((i) => !times.some((time) => time.name === i.name))
+  const slots = times.map(({ a, name }) => ({ a, slot: frame.slot(name) }))
   const wrap = memory.tensors.get(equation.target)?.dtype === 'i32'
-  const scatter = frame.loop(outs, () => {
+  const loop = frame.loop(domain, () => {
     const k = offset()
-    const sum = target[k]! + value()
-    target[k] = wrap ? sum | 0 : sum
+    if (at === undefined) {
+      target[k] = value()
+    } else {
+      const sum = target[k]! + value()
+      target[k] = wrap ? sum | 0 : sum
+    }
   })
   return () => {
-    target.fill(0)
-    scatter()
+    for (const { a, slot } of slots) frame.values[slot] = a.now
+    loop()
   }
 }

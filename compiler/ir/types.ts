@@ -184,7 +184,8 @@ export interface Objective {
 }
 
 /**
- * Equations in an order in which each reads only what is defined before it. Reads of persistent tensors see the
+ * Equations in an order in which each reads only what is defined before it, or what its own loop defines: equations
+ * may read each other in a cycle that steps along an index (`recurrence.ts`). Reads of persistent tensors see the
  * values from before the stage; `updates` take effect together at its end.
  */
 export interface Stage {

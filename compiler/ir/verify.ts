@@ -10,6 +10,7 @@ import { InternalError } from '../support/diagnostic.ts'
 import { extentsIn } from './affine.ts'
 import { sameExtent, typeOf } from './build.ts'
 import { printEquation, printExtent } from './print.ts'
+import { flatten, order, type Step, Unordered } from './recurrence.ts'
 import { boundIndices } from './traverse.ts'
 import type { Entry, Equation, Extent, Program, Role, RuleCall, Stage, Tensor } from './types.ts'
 import { type ScalarScope, verifyPositions, verifyScalar } from './verify-scalar.ts'
@@ -31,6 +32,8 @@ class Verifier {
   #tensors = new Map<string, Tensor>()
   /** Names that may be read. */
   #defined = new Set<string>()
+  /** Targets of the loop that the equation is in: they are read a step away from where they are defined. */
+  #loop: ReadonlySet<string> = new Set()
 
   constructor(program: Program, after: string) {
     this.#program = program
@@ -166,7 +169,7 @@ class Verifier {
       this.#sameShape(g, p)
       if (!targets.has(gradient)) this.#defined.add(gradient)
     }
-    for (const equation of stage.equations) this.#checkEquation(equation)
+    this.#checkEquations(stage.equations)
     if (stage.objective) {
       const loss = this.#readable(stage.objective.loss)
       const scalar = loss.shape.length === 0 && loss.dtype === 'f32'
@@ -195,7 +198,8 @@ class Verifier {
   #readable(name: string): Tensor {
     const tensor = this.#tensors.get(name)
     this.#expect(tensor !== undefined, `no tensor ${name}`)
-    this.#expect(this.#defined.has(name), `${name} is used before it is defined`)
+    const known = this.#defined.has(name) || this.#loop.has(name)
+    this.#expect(known, `${name} is used before it is defined`)
     return tensor
   }
 
@@ -213,7 +217,7 @@ class Verifier {
     }
     this.#defined.add(rule.cotangent.name)
     this.#sameShape(rule.cotangent, result)
-    for (const equation of rule.equations) this.#checkEquation(equation)
+    this.#checkEquations(rule.equations)
     for (const t of rule.tensors) {
       this.#expect(this.#defined.has(t.name), `rule ${rule.fn}: ${t.name} is not defined`)
     }
@@ -224,6 +228,30 @@ class Verifier {
     })
     this.#tensors = outer.tensors
     this.#defined = outer.defined
+  }
+
+  /** Each reads what is before it in the list, or what its own loop computes. */
+  #checkEquations(equations: readonly Equation[]): void {
+    const loops = new Map<string, ReadonlySet<string>>()
+    for (const step of this.#order(equations)) {
+      if (step.kind === 'equation') continue
+      const targets = new Set(flatten([step]).map((eq) => eq.target))
+      for (const target of targets) loops.set(target, targets)
+    }
+    for (const equation of equations) {
+      this.#loop = loops.get(equation.target) ?? new Set()
+      this.#checkEquation(equation)
+    }
+    this.#loop = new Set()
+  }
+
+  #order(equations: readonly Equation[]): readonly Step[] {
+    try {
+      return order(equations)
+    } catch (error) {
+      if (error instanceof Unordered) return this.fail(error.message)
+      throw error
+    }
   }
 
   #checkEquation(equation: Equation): void {
