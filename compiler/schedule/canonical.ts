@@ -6,11 +6,13 @@
  *     p[n, c] = e[n, c] / p.s[n]
  *
  * A reduction becomes a tensor of its own when it does not use all indices of its equation (else it would be computed
- * again for each), when it stands in another reduction, when a second one stands beside it, or in a scatter. A target
- * that is not an equation per element (`at`) keeps its form.
+ * again for each), when it stands in another reduction, when a second one stands beside it, or in a scatter; and in a
+ * recurrence when it reads nothing of the loop, so that it leaves the loop as one large product. A target that is not an
+ * equation per element (`at`) keeps its form.
  */
 import { index, read } from '../ir/build.ts'
-import { children, freeIndices, freshName, mapChildren } from '../ir/traverse.ts'
+import { order, type Step } from '../ir/recurrence.ts'
+import { children, freeIndices, freshName, mapChildren, some } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 
 type Reduce = Extract<Scalar, { kind: 'reduce' }>
@@ -18,14 +20,37 @@ type Reduce = Extract<Scalar, { kind: 'reduce' }>
 export function canonicalEntry(entry: Entry, taken: ReadonlySet<string>): Entry {
   const names = new Set([...taken, ...entry.tensors.map((t) => t.name)])
   const tensors: Tensor[] = [...entry.tensors]
-  const stages: Stage[] = entry.stages.map((stage) => ({
-    ...stage,
-    equations: stage.equations.flatMap((equation) => canonical(equation, names, tensors)),
-  }))
+  const stages: Stage[] = entry.stages.map((stage) => {
+    const loops = loopsOf(order(stage.equations))
+    return {
+      ...stage,
+      equations: stage.equations.flatMap((equation) =>
+        canonical(equation, loops.get(equation.target), names, tensors),
+      ),
+    }
+  })
   return { ...entry, tensors, stages }
 }
 
-function canonical(equation: Equation, names: Set<string>, tensors: Tensor[]): Equation[] {
+/** Per target in a loop, all that its innermost loop makes. */
+function loopsOf(steps: readonly Step[]): Map<string, ReadonlySet<string>> {
+  const loops = new Map<string, ReadonlySet<string>>()
+  const walk = (inside: readonly Step[], made: ReadonlySet<string> | undefined): void => {
+    for (const s of inside) {
+      if (s.kind === 'loop') walk(s.steps, new Set(s.time.keys()))
+      else if (made) loops.set(s.equation.target, made)
+    }
+  }
+  walk(steps, undefined)
+  return loops
+}
+
+function canonical(
+  equation: Equation,
+  loop: ReadonlySet<string> | undefined,
+  names: Set<string>,
+  tensors: Tensor[],
+): Equation[] {
   const before: Equation[] = []
   const outs = new Map(equation.outs.map((i) => [i.name, i]))
 
@@ -51,7 +76,7 @@ function canonical(equation: Equation, names: Set<string>, tensors: Tensor[]): E
       body: node,
       origin: equation.origin,
     }
-    before.push(...canonical(split, names, tensors))
+    before.push(...canonical(split, undefined, names, tensors))
     return read(
       tensor,
       indices.map((i) => index(i)),
@@ -70,9 +95,9 @@ function canonical(equation: Equation, names: Set<string>, tensors: Tensor[]): E
   const walk = (e: Scalar): Scalar => {
     if (e.kind !== 'reduce') return mapChildren(e, walk)
     const free = freeIndices(e)
-    if (kept !== undefined || equation.at || [...outs.keys()].some((name) => !free.has(name))) {
-      return extract(e, outs)
-    }
+    const leaves = loop && !some(e, (node) => node.kind === 'read' && loop.has(node.tensor))
+    const repeated = [...outs.keys()].some((name) => !free.has(name))
+    if (kept !== undefined || equation.at || leaves || repeated) return extract(e, outs)
     kept = e
     const scope = new Map([...outs, ...e.over.map((i) => [i.name, i] as const)])
     const body = extractAll(e.body, scope)

@@ -1,5 +1,5 @@
 /**
- * Which equations must run before which. In: the equations of a stage and its updates. Out: a graph whose nodes can be
+ * Which equations must run before which. In: equations without cycles and the updates of their stage. Out: a graph whose nodes can be
  * merged while it stays free of cycles. Besides producer → consumer there is reader → updater: where the next value of
  * a persistent tensor is written over the old one, every reader of the old one comes first.
  */
@@ -127,9 +127,15 @@ export interface StageDependences {
   readonly inPlace: ReadonlyMap<string, string>
 }
 
-/** Builds the graph of a stage and decides which updates are written in place. */
-export function dependencesOf(stage: Stage): StageDependences {
-  const { equations } = stage
+/**
+ * Builds the graph of a straight piece of a stage and decides which of the updates are written in place; `later` are the
+ * tensors that are read after the piece.
+ */
+export function dependencesOf(
+  equations: readonly Equation[],
+  updates: Stage['updates'],
+  later: ReadonlySet<string>,
+): StageDependences {
   const graph = new DependenceGraph(equations.length)
   const producer = new Map(equations.map((e, k) => [e.target, k]))
   const readers = new Map<string, number[]>()
@@ -144,9 +150,9 @@ export function dependencesOf(stage: Stage): StageDependences {
   })
   const inPlace = new Map<string, string>()
   const used = new Set<string>()
-  for (const { target, value } of stage.updates) {
+  for (const { target, value } of updates) {
     const writer = producer.get(value)
-    if (writer === undefined || used.has(value)) continue
+    if (writer === undefined || used.has(value) || later.has(target)) continue
     const equation = equations[writer]!
     if (equation.at || !readsInPlace(equation, target)) continue
     const before = (readers.get(target) ?? []).filter((k) => k !== writer)

@@ -1,11 +1,13 @@
 /**
- * Fusion: which equations share loops. In: a stage of canonical equations. Out: groups in the order they run.
+ * Fusion: which equations share loops. In: canonical equations without cycles. Out: groups in the order they run.
  *
  * - A loop group has one domain: at most one reduction, then equations that read what came before at the same element.
  *   `h = max(sum[i](…) + b, 0)` runs on the accumulators; so does an optimizer's update of the gradient it follows.
  * - A row group is loop groups whose first index is the same row and which meet only within a row: soft-max,
  *   cross-entropy and layer norm touch a row several times while it is in cache. Contractions that reuse an
  *   operand across rows stay out: they want to tile the rows.
+ *
+ * In a loop over time the time is fixed: it is no row, and no domain differs by it.
  *
  * Nothing is computed twice: fusing here only moves work together.
  */
@@ -26,7 +28,7 @@ export interface Group {
   readonly parts: readonly LoopGroup[]
 }
 
-export interface GroupedStage {
+export interface Grouped {
   readonly groups: readonly Group[]
   readonly inPlace: ReadonlyMap<string, string>
 }
@@ -35,25 +37,29 @@ export interface GroupOptions {
   /** False keeps every equation a kernel of its own. */
   readonly fuse: boolean
   readonly shapeOf: (tensor: string) => readonly number[]
+  readonly updates: Stage['updates']
+  /** What is read after these equations. */
+  readonly later: ReadonlySet<string>
+  /** Indices of loops around. */
+  readonly times: ReadonlySet<string>
 }
 
-export function groupStage(stage: Stage, options: GroupOptions): GroupedStage {
-  const { graph, inPlace } = dependencesOf(stage)
-  const { equations } = stage
+export function groupEquations(equations: readonly Equation[], options: GroupOptions): Grouped {
+  const { graph, inPlace } = dependencesOf(equations, options.updates, options.later)
   const updated = new Map([...inPlace].map(([target, value]) => [value, target]))
   const loops: Equation[][] = equations.map((e) => [e])
-  if (options.fuse) fuseLoops(equations, loops, graph, updated)
+  if (options.fuse) fuseLoops(equations, loops, graph, updated, options)
   const rows = options.fuse ? fuseRows(loops, graph, updated, options) : new Map<number, number[]>()
 
   const groups: Group[] = []
   for (const node of graph.order()) {
     const members = rows.get(node)
     if (members) {
-      const row = loops[members[0]!]![0]!.outs[0]!
+      const row = rowOf(loops[members[0]!]![0]!, options)!
       groups.push({
         row,
         parts: orderWithin(members.map((k) => loops[k]!)).map((e) => ({
-          equations: e.map((equation) => renameRow(equation, row)),
+          equations: e.map((equation) => renameRow(equation, row, options)),
         })),
       })
     } else {
@@ -63,12 +69,20 @@ export function groupStage(stage: Stage, options: GroupOptions): GroupedStage {
   return { groups, inPlace }
 }
 
+/** Where the outermost index stands that is not the time of a loop around; -1 if there is none. */
+const rowAt = (equation: Equation, { times }: GroupOptions): number =>
+  equation.outs.findIndex((i) => !times.has(i.name))
+
+const rowOf = (equation: Equation, options: GroupOptions): Index | undefined =>
+  equation.outs[rowAt(equation, options)]
+
 /** Moves each element-wise equation into the group of a producer with the same domain. `loops` is by node. */
 function fuseLoops(
   equations: readonly Equation[],
   loops: Equation[][],
   graph: DependenceGraph,
   updated: ReadonlyMap<string, string>,
+  options: GroupOptions,
 ): void {
   const producer = new Map(equations.map((e, k) => [e.target, k]))
   equations.forEach((equation, k) => {
@@ -81,7 +95,7 @@ function fuseLoops(
     for (const node of [...from].sort((a, b) => b - a)) {
       const group = loops[node]!
       const fits =
-        sameDomain(group[0]!, equation) &&
+        sameDomain(group[0]!, equation, options) &&
         readsOf(equation).every(
           (r) => !group.some((e) => e.target === r.tensor) || isIdentity(r, equation),
         ) &&
@@ -95,12 +109,12 @@ function fuseLoops(
   })
 }
 
-function sameDomain(a: Equation, b: Equation): boolean {
+function sameDomain(a: Equation, b: Equation, { times }: GroupOptions): boolean {
+  const fits = (i: Index, j: Index): boolean =>
+    sameExtent(i.extent, j.extent) &&
+    (i.name === j.name || !(times.has(i.name) || times.has(j.name)))
   return (
-    !a.at &&
-    !b.at &&
-    a.outs.length === b.outs.length &&
-    a.outs.every((i, d) => sameExtent(i.extent, b.outs[d]!.extent))
+    !a.at && !b.at && a.outs.length === b.outs.length && a.outs.every((i, d) => fits(i, b.outs[d]!))
   )
 }
 
@@ -147,8 +161,9 @@ function fuseRows(
     for (const [head, members] of [...rows].reverse()) {
       if (members.length >= mostParts) continue
       const together = members.flatMap((k) => loops[k]!)
-      if (!sameExtent(own[0]!.outs[0]!.extent, together[0]!.outs[0]!.extent)) continue
-      if (!meetInRows(together, own) || !graph.merge(head, node)) continue
+      const [a, b] = [rowOf(own[0]!, options)!, rowOf(together[0]!, options)!]
+      if (!sameExtent(a.extent, b.extent)) continue
+      if (!meetInRows(together, own, options) || !graph.merge(head, node)) continue
       const into = graph.nodeOf(head)
       rows.delete(head)
       rows.set(into, [...members, node])
@@ -166,10 +181,13 @@ const inAny = (rows: ReadonlyMap<number, readonly number[]>, node: number): bool
 /** A group that no operand of is reused from row to row, so that row by row costs nothing. */
 function isLight(group: readonly Equation[], options: GroupOptions): boolean {
   const first = group[0]!
-  if (first.at || first.outs.length === 0) return false
-  const row = first.outs[0]!
+  const row = rowOf(first, options)
+  if (first.at || !row) return false
   const reduction = reductionOf(first)
-  if (!reduction) return first.outs.length > 1 || row.extent.bound !== undefined
+  if (!reduction) {
+    const free = first.outs.filter((i) => !options.times.has(i.name))
+    return free.length > 1 || row.extent.bound !== undefined
+  }
   const over = new Set(reduction.over.map((i) => i.name))
   return readsOf({ ...first, body: reduction.body }).every((r) => {
     const access = accessOf(r.at, options.shapeOf(r.tensor))
@@ -180,19 +198,27 @@ function isLight(group: readonly Equation[], options: GroupOptions): boolean {
 }
 
 /** Whether the two sides share data, and only ever within one row. */
-function meetInRows(members: readonly Equation[], others: readonly Equation[]): boolean {
+function meetInRows(
+  members: readonly Equation[],
+  others: readonly Equation[],
+  options: GroupOptions,
+): boolean {
   let shared = false
-  const check = (reader: Equation, written: ReadonlySet<string>): boolean => {
+  const check = (reader: Equation, written: ReadonlyMap<string, number>): boolean => {
     for (const r of readsOf(reader)) {
-      if (!written.has(r.tensor)) continue
+      const dimension = written.get(r.tensor)
+      if (dimension === undefined) continue
       shared = true
-      const first = r.at[0]
-      if (r.guarded || first?.kind !== 'index' || first.name !== reader.outs[0]!.name) return false
+      const p = r.at[dimension]
+      const row = rowOf(reader, options)
+      if (r.guarded || p?.kind !== 'index' || p.name !== row?.name) return false
     }
     return true
   }
-  const made = new Set(members.map((e) => e.target))
-  const theirs = new Set(others.map((e) => e.target))
+  const rowsOf = (all: readonly Equation[]): Map<string, number> =>
+    new Map(all.map((e) => [e.target, rowAt(e, options)]))
+  const made = rowsOf(members)
+  const theirs = rowsOf(others)
   if (!others.every((e) => check(e, made)) || !members.every((e) => check(e, theirs))) return false
   if (shared) return true
   const read = new Set(members.flatMap((e) => readsOf(e).map((r) => r.tensor)))
@@ -216,8 +242,8 @@ function orderWithin(parts: readonly (readonly Equation[])[]): (readonly Equatio
   return order
 }
 
-function renameRow(equation: Equation, row: Index): Equation {
-  const own = equation.outs[0]!
+function renameRow(equation: Equation, row: Index, options: GroupOptions): Equation {
+  const own = rowOf(equation, options)!
   if (own.name === row.name) return equation
   // The row's name may already be another index here: the names of an equation are unique, so swap the two.
   const by = new Map<string, Scalar>([

@@ -1,17 +1,33 @@
 /**
- * From stages to kernels. In: a canonical entry and the shapes of its tensors. Out: per stage the kernels in order,
- * each with the tensors it touches as slots, and which updates are written in place.
+ * From stages to kernels. In: a canonical entry and the shapes of its tensors. Out: per stage the kernels in order and the
+ * loops around them, each kernel with the tensors it touches as slots, and which updates are written in place.
  */
 import { affineOf, extentsIn } from '../ir/affine.ts'
-import { children, visit } from '../ir/traverse.ts'
+import { children, freeIndices, visit } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { readsOf } from './dependence.ts'
-import { type Group, groupStage } from './group.ts'
+import {
+  type Group,
+  type Grouped,
+  type GroupOptions,
+  groupEquations,
+  type LoopGroup,
+} from './group.ts'
+import { equationsOf, type Segment, segmentsOf } from './segments.ts'
 import { tile } from './tile.ts'
 import type { Kernel, Nest, Slot } from './types.ts'
 
+export interface ScheduledLoop {
+  readonly kind: 'loop'
+  readonly time: Index
+  readonly down: boolean
+  readonly steps: readonly ScheduledStep[]
+}
+
+export type ScheduledStep = { readonly kind: 'kernel'; readonly kernel: Kernel } | ScheduledLoop
+
 export interface ScheduledStage {
-  readonly kernels: readonly Kernel[]
+  readonly steps: readonly ScheduledStep[]
   readonly updates: readonly {
     readonly target: string
     readonly value: string
@@ -26,49 +42,117 @@ export interface ScheduledEntry {
   readonly stages: readonly ScheduledStage[]
   /** Every temp that is in memory. */
   readonly stored: ReadonlySet<string>
+  /** Names for other times of a tensor, which are in the same place. */
+  readonly aliases: ReadonlyMap<string, string>
 }
 
 /** Seed and step cells, which random numbers read without an equation saying so. */
 export const randomCells = ['seed', 'step'] as const
+
+type GroupedSegment =
+  | { readonly kind: 'straight'; readonly grouped: Grouped }
+  | {
+      readonly kind: 'loop'
+      readonly time: Index
+      readonly down: boolean
+      readonly inside: readonly GroupedSegment[]
+    }
 
 export function scheduleEntry(
   entry: Entry,
   tensors: ReadonlyMap<string, Tensor>,
   fuse: boolean,
 ): ScheduledEntry {
-  const shapeOf = (name: string): readonly number[] => tensors.get(name)!.shape.map((x) => x.size)
-  const outputs = new Set(entry.outputs.map((o) => o.tensor))
-  const grouped = entry.stages.map((stage) => groupStage(stage, { fuse, shapeOf }))
+  const aliases = new Map<string, string>()
+  const base = (name: string): string => aliases.get(name) ?? name
+  const tensorOf = (name: string): Tensor => tensors.get(base(name))!
+  const shapeOf = (name: string): readonly number[] => tensorOf(name).shape.map((x) => x.size)
+  const grouped = entry.stages.map((stage) => {
+    const { segments, aliases: own } = segmentsOf(stage.equations)
+    for (const [name, tensor] of own) aliases.set(name, tensor)
+    return groupSegments(segments, { fuse, shapeOf, updates: stage.updates })
+  })
+  const parts = grouped.flatMap(partsOf)
 
   // A temp is in memory when somebody outside its own loop group needs it.
   const home = new Map<string, object>()
-  for (const { groups } of grouped) {
-    for (const group of groups) {
-      for (const part of group.parts) for (const e of part.equations) home.set(e.target, part)
-    }
-  }
-  const stored = new Set<string>(outputs)
-  entry.stages.forEach((stage, s) => {
+  for (const part of parts) for (const e of part.equations) home.set(e.target, part)
+  const stored = new Set<string>(entry.outputs.map((o) => o.tensor))
+  for (const stage of entry.stages) {
     for (const { value } of stage.updates) stored.add(value)
     if (stage.objective) stored.add(stage.objective.loss)
-    for (const group of grouped[s]!.groups) {
-      for (const part of group.parts) {
-        for (const e of part.equations) {
-          for (const r of readsOf(e)) if (home.get(r.tensor) !== part) stored.add(r.tensor)
-        }
-      }
+  }
+  for (const part of parts) {
+    for (const e of part.equations) {
+      for (const r of readsOf(e)) if (home.get(r.tensor) !== part) stored.add(base(r.tensor))
     }
-  })
+  }
 
   const stages = entry.stages.map((stage, s): ScheduledStage => {
-    const { groups, inPlace } = grouped[s]!
+    const inPlace = new Map(grouped[s]!.flatMap(inPlaceOf))
+    const build = (all: readonly GroupedSegment[], times: readonly Index[]): ScheduledStep[] =>
+      all.flatMap((segment): ScheduledStep[] => {
+        if (segment.kind === 'loop') {
+          const { time, down, inside } = segment
+          return [{ kind: 'loop', time, down, steps: build(inside, [...times, time]) }]
+        }
+        return segment.grouped.groups.map((group) => ({
+          kind: 'kernel',
+          kernel: kernelOf(group, times, tensorOf, stored, shapeOf),
+        }))
+      })
     return {
-      kernels: groups.map((group) => kernelOf(group, tensors, stored, shapeOf)),
+      steps: build(grouped[s]!, []),
       updates: stage.updates.map((u) => ({ ...u, inPlace: inPlace.get(u.target) === u.value })),
       loss: lossOf(entry, stage),
     }
   })
-  return { entry, stages, stored }
+  return { entry, stages, stored, aliases }
+}
+
+function groupSegments(
+  segments: readonly Segment[],
+  options: Pick<GroupOptions, 'fuse' | 'shapeOf' | 'updates'>,
+  times: ReadonlySet<string> = new Set(),
+): GroupedSegment[] {
+  return segments.map((segment, k) => {
+    if (segment.kind === 'loop') {
+      const { time, down } = segment
+      // Inside a loop nothing is written in place: the next step reads it again.
+      const within = { ...options, updates: [] }
+      const inside = groupSegments(segment.segments, within, new Set([...times, time.name]))
+      return { kind: 'loop', time, down, inside }
+    }
+    const after = equationsOf(segments.slice(k + 1))
+    const later = new Set(after.flatMap((e) => readsOf(e).map((r) => r.tensor)))
+    const grouped = groupEquations(segment.equations, { ...options, later, times })
+    return { kind: 'straight', grouped }
+  })
+}
+
+const partsOf = (segments: readonly GroupedSegment[]): LoopGroup[] =>
+  segments.flatMap((s) =>
+    s.kind === 'loop' ? partsOf(s.inside) : s.grouped.groups.flatMap((g) => g.parts),
+  )
+
+const inPlaceOf = (segment: GroupedSegment): [string, string][] =>
+  segment.kind === 'loop' ? [] : [...segment.grouped.inPlace]
+
+/** All kernels of an entry in the order of the code, each with its number; those of one loop share theirs. */
+export function numbered(
+  scheduled: ScheduledEntry,
+): { readonly kernel: Kernel; readonly number: number }[] {
+  let number = -1
+  return scheduled.stages.flatMap((stage) =>
+    stage.steps.flatMap((step) => {
+      number++
+      return kernelsOf(step).map((kernel) => ({ kernel, number }))
+    }),
+  )
+}
+
+export function kernelsOf(step: ScheduledStep): readonly Kernel[] {
+  return step.kind === 'kernel' ? [step.kernel] : step.steps.flatMap(kernelsOf)
 }
 
 /** The output `loss`, `loss_2`, … that the stage computes. */
@@ -79,12 +163,14 @@ function lossOf(entry: Entry, stage: Stage): string | undefined {
 
 function kernelOf(
   group: Group,
-  tensors: ReadonlyMap<string, Tensor>,
+  times: readonly Index[],
+  tensorOf: (name: string) => Tensor,
   stored: ReadonlySet<string>,
   shapeOf: (name: string) => readonly number[],
 ): Kernel {
   const options = { shapeOf, isStored: (name: string): boolean => stored.has(name) }
-  const nests = group.parts.map((part) => tile(part.equations, group.row, options))
+  const fixed = new Set([...times, ...(group.row ? [group.row] : [])].map((i) => i.name))
+  const nests = group.parts.map((part) => tile(part.equations, fixed, options))
   const nest: Nest = group.row ? { kind: 'rows', row: group.row, nests } : nests[0]!
   const equations = group.parts.flatMap((part) => part.equations)
 
@@ -92,7 +178,7 @@ function kernelOf(
   const counts = new Set<string>()
   const touch = (name: string): void => {
     if (slots.has(name)) return
-    const tensor = tensors.get(name)!
+    const tensor = tensorOf(name)
     slots.set(name, {
       tensor: name,
       dtype: tensor.dtype,
@@ -128,6 +214,7 @@ function kernelOf(
     name: equations[0]!.target,
     slots: [...slots.values()],
     counts: [...counts].sort(),
+    times,
     range: rangeIndex(nest),
     nest,
     equations,
@@ -170,7 +257,9 @@ export function kernelKey(kernel: Kernel): string {
     return value
   })
   const slots = kernel.slots.map((s) => [s.dtype, s.shape, s.bounds])
-  return JSON.stringify([slots, kernel.counts, kernel.range && indexKey(kernel.range.name), nest])
+  const times = kernel.times.map((i) => [indexKey(i.name), i.extent.size])
+  const range = kernel.range && indexKey(kernel.range.name)
+  return JSON.stringify([slots, kernel.counts, times, range, nest])
 }
 
 const isExtent = (holder: unknown): boolean =>
@@ -203,7 +292,19 @@ export function flopsOf(equation: Equation): number {
 
 export const bytesOfSlot = (slot: Slot): number => slot.shape.reduce((n, size) => n * size, 4)
 
-/** Bytes a kernel moves at maximum extents if each tensor it touches goes through once. */
+/**
+ * Bytes a kernel moves at maximum extents if each tensor it touches goes through once; in a loop over time once a step,
+ * unless it is the step's part of the tensor.
+ */
 export function bytesOf(kernel: Kernel): number {
-  return kernel.slots.reduce((sum, slot) => sum + bytesOfSlot(slot), 0)
+  const steps = kernel.times.reduce((n, i) => n * i.extent.size, 1)
+  const times = new Set(kernel.times.map((i) => i.name))
+  const parted = new Set(kernel.equations.map((e) => e.target))
+  if (steps > 1) {
+    for (const r of kernel.equations.flatMap(readsOf)) {
+      if (r.at.some((p) => [...freeIndices(p)].some((i) => times.has(i)))) parted.add(r.tensor)
+    }
+  }
+  const turns = (slot: Slot): number => (parted.has(slot.tensor) ? 1 : steps)
+  return kernel.slots.reduce((sum, slot) => sum + bytesOfSlot(slot) * turns(slot), 0)
 }

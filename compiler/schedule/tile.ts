@@ -30,14 +30,14 @@ export interface TileOptions {
   readonly isStored: (tensor: string) => boolean
 }
 
-/** `fixed` is the row of an enclosing row nest: a loop that is already there. */
+/** `fixed` are indices of loops that are already there: the row of an enclosing row nest, the times of loops around. */
 export function tile(
   equations: readonly Equation[],
-  fixed: Index | undefined,
+  fixed: ReadonlySet<string>,
   options: TileOptions,
 ): LoopNest {
   const first = equations[0]!
-  const outs = first.outs.filter((i) => i.name !== fixed?.name)
+  const outs = first.outs.filter((i) => !fixed.has(i.name))
   const node = reductionOf(first)
   const made = new Set(equations.map((e) => e.target))
   const inner = operandsOf(first, node ? node.body : first.body, made, options)

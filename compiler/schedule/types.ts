@@ -67,6 +67,8 @@ export interface Kernel {
   readonly slots: readonly Slot[]
   /** Bounded dims whose counts it needs, as parameters after lo and hi. */
   readonly counts: readonly string[]
+  /** The times of the loops around it, outermost first: parameters after the counts. */
+  readonly times: readonly Index[]
   /** The index that lo..hi splits, if its outermost loop can be split. */
   readonly range: Index | undefined
   readonly nest: Nest

@@ -1,6 +1,6 @@
 /** The manifest of a scheduled program: see manifest.ts for what it says. */
 import type { Program, Tensor } from '../ir/types.ts'
-import { bytesOf, flopsOf, type ScheduledEntry } from '../schedule/kernels.ts'
+import { bytesOf, flopsOf, kernelsOf, numbered, type ScheduledEntry } from '../schedule/kernels.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
 import {
@@ -66,7 +66,7 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
   const plan = input.plan.entries.get(entry.name)!
   const tensors = input.tensorsOf(scheduled)
   const at = (name: string): TensorSpec => specOf(tensors.get(name)!, plan.addresses.get(name)!)
-  const kernels = scheduled.stages.flatMap((s) => s.kernels)
+  const kernels = scheduled.stages.flatMap((s) => s.steps.flatMap(kernelsOf))
   const kind = entry.kind === 'init' ? 'predict' : entry.kind
   return {
     name: entry.name,
@@ -88,19 +88,18 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
 function trace(scheduled: ScheduledEntry, input: DescribeInput): EntrySpec['trace'] {
   const tensors = input.tensorsOf(scheduled)
   const plan = input.plan.entries.get(scheduled.entry.name)!
-  let k = -1
-  let at = -1
+  const losses = new Set(scheduled.stages.map((stage) => stage.loss))
   const places = new Map<string, string>()
-  for (const stage of scheduled.stages) {
-    for (const kernel of stage.kernels) {
-      k++
-      for (const e of kernel.equations) {
-        if (e.target === stage.loss) at = k
-        if (e.origin.span) places.set(e.target, showPlace(e.origin.span))
-      }
+  let lossAt: number | undefined
+  let last = -1
+  for (const { kernel, number } of numbered(scheduled)) {
+    last = number
+    for (const e of kernel.equations) {
+      if (losses.has(e.target)) lossAt = number
+      if (e.origin.span) places.set(e.target, showPlace(e.origin.span))
     }
   }
-  if (at < 0) at = k
+  const at = lossAt ?? last
   const bytes = (name: string): number => bytesOfTensor(tensors.get(name)!)
   return intactAfter(plan, at, bytes)
     .filter((name) => tensors.get(name)!.role === 'temp' && tensors.get(name)!.dtype === 'f32')

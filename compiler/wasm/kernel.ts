@@ -1,5 +1,5 @@
 /**
- * One kernel as one WebAssembly function `(slot addresses…, lo, hi, counts…)`. In: the kernel's nests. Out: the function
+ * One kernel as one WebAssembly function `(slot addresses…, lo, hi, counts…, times…)`. In: the kernel's nests. Out: the function
  * in the module. It computes the part lo..hi of its outermost index; kernels without such an index ignore both.
  */
 
@@ -22,7 +22,8 @@ export function emitKernel(
   target: Target,
   math: (name: string) => string,
 ): void {
-  const parameters = kernel.slots.length + 2 + kernel.counts.length
+  const counts = kernel.slots.length + 2
+  const parameters = counts + kernel.counts.length + kernel.times.length
   const build = new FunctionBuilder(module, new Array(parameters).fill(i32))
   const context: KernelContext = {
     build,
@@ -30,9 +31,7 @@ export function emitKernel(
     slots: new Map(
       kernel.slots.map((slot, k) => [slot.tensor, { slot, address: build.parameter(k) }]),
     ),
-    counts: new Map(
-      kernel.counts.map((dim, k) => [dim, build.parameter(kernel.slots.length + 2 + k)]),
-    ),
+    counts: new Map(kernel.counts.map((dim, k) => [dim, build.parameter(counts + k)])),
     rows:
       kernel.nest.kind === 'rows'
         ? {
@@ -67,9 +66,15 @@ class KernelEmitter {
   emit(): void {
     const { nest } = this.#kernel
     const { build } = this.#context
+    const times = this.#kernel.slots.length + 2 + this.#kernel.counts.length
     const start: Context = {
       kernel: this.#context,
-      indices: new Map(),
+      indices: new Map(
+        this.#kernel.times.map((i, k) => [
+          i.name,
+          { variable: build.parameter(times + k), offset: 0, varying: false },
+        ]),
+      ),
       extents: new Map(),
       width: 1,
       made: new Map(),

@@ -4,7 +4,7 @@
  * one runs at a time: its inputs, its outputs, then its temporaries, which reuse each other's place once they are dead.
  */
 import type { Program, Tensor } from '../ir/types.ts'
-import type { ScheduledEntry } from '../schedule/kernels.ts'
+import { numbered, type ScheduledEntry } from '../schedule/kernels.ts'
 
 /** Address 0 stays empty; 64 bytes are a cache line. */
 const alignment = 64
@@ -13,7 +13,7 @@ export interface EntryPlan {
   readonly addresses: ReadonlyMap<string, number>
   /** Bytes of temporaries alive at once, at most. */
   readonly peak: number
-  /** Kernels, numbered through the stages, between which each stored temp is alive. */
+  /** Kernels, as `numbered` counts them, between which each stored temp is alive: a loop is one. */
   readonly lifetimes: ReadonlyMap<string, Lifetime>
 }
 
@@ -102,25 +102,26 @@ function planEntry(
     addresses.set(name, address)
     top = Math.max(top, address + size)
   }
+  for (const [name, tensor] of scheduled.aliases) addresses.set(name, addresses.get(tensor)!)
   return { plan: { addresses, peak: top - base, lifetimes }, end: top }
 }
 
 /** From the kernel that writes a temp to the last that reads it. */
 function lifetimesOf(scheduled: ScheduledEntry): Map<string, Lifetime> {
   const lifetimes = new Map<string, { first: number; last: number }>()
-  let k = 0
   const touch = (name: string, at: number): void => {
     const known = lifetimes.get(name)
     if (known) known.last = Math.max(known.last, at)
     else lifetimes.set(name, { first: at, last: at })
   }
-  for (const stage of scheduled.stages) {
-    for (const kernel of stage.kernels) {
-      for (const slot of kernel.slots) touch(slot.tensor, k)
-      k++
-    }
+  for (const { kernel, number } of numbered(scheduled)) {
+    for (const { tensor } of kernel.slots) touch(scheduled.aliases.get(tensor) ?? tensor, number)
+  }
+  let last = -1
+  for (const { steps, updates } of scheduled.stages) {
+    last += steps.length
     // What is copied over a persistent tensor lives to the end of its stage.
-    for (const { value, inPlace } of stage.updates) if (!inPlace) touch(value, Math.max(k - 1, 0))
+    for (const { value, inPlace } of updates) if (!inPlace) touch(value, Math.max(last, 0))
   }
   return lifetimes
 }

@@ -1,10 +1,16 @@
 /**
  * Scheduled entries to one WebAssembly module. In: the program, its schedule, the memory plan and the math library.
  * Out: the optimized binary with the manifest in its custom section `netc`. It imports nothing and exports `memory` and a
- * function per entry; inside, an entry is a list of kernel calls with constant addresses.
+ * function per entry; inside, an entry is a list of kernel calls with constant addresses, and of loops over time around such calls.
  */
 import type { Program } from '../ir/types.ts'
-import { bytesOfSlot, kernelKey, type ScheduledEntry } from '../schedule/kernels.ts'
+import {
+  bytesOfSlot,
+  kernelKey,
+  kernelsOf,
+  type ScheduledEntry,
+  type ScheduledStep,
+} from '../schedule/kernels.ts'
 import type { Kernel } from '../schedule/types.ts'
 import {
   i32,
@@ -67,11 +73,28 @@ export function countsOf(program: Program, { entry, stages }: ScheduledEntry): s
   for (const tensor of entry.tensors) {
     if (inputs.has(tensor.name)) for (const extent of tensor.shape) used.add(extent.bound)
   }
-  for (const kernel of stages.flatMap((stage) => stage.kernels)) {
+  for (const kernel of stages.flatMap((stage) => stage.steps.flatMap(kernelsOf))) {
     for (const dim of kernel.counts) used.add(dim)
     used.add(kernel.range?.extent.bound)
   }
   return program.dims.map((d) => d.name).filter((name) => used.has(name))
+}
+
+/** What the calls of an entry's kernels need. */
+interface Call {
+  readonly addresses: EntryPlan
+  readonly counts: readonly string[]
+  /** Locals with the times of the loops around. */
+  readonly times: readonly number[]
+  /** The entry's first local behind its parameters. */
+  readonly firstLocal: number
+}
+
+/** How deep loops over time are nested. */
+function depthOf(scheduled: ScheduledEntry): number {
+  const depth = (step: ScheduledStep): number =>
+    step.kind === 'kernel' ? 0 : 1 + Math.max(0, ...step.steps.map(depth))
+  return Math.max(0, ...scheduled.stages.flatMap((stage) => stage.steps.map(depth)))
 }
 
 class ModuleEmitter {
@@ -79,6 +102,7 @@ class ModuleEmitter {
   readonly #module: Module
   readonly #math: (name: string) => string
   readonly #kernels = new Map<string, string>()
+  #labels = 0
 
   constructor(input: ModuleInput, module: Module) {
     this.#input = input
@@ -114,10 +138,13 @@ class ModuleEmitter {
           ]
         : []
     statements.push(...moveStep(1))
+    const types = entry.kind === 'init' ? [i32] : counts.map(() => i32)
+    const call: Call = { addresses, counts, times: [], firstLocal: types.length }
     for (const stage of scheduled.stages) {
-      for (const kernel of stage.kernels) {
-        statements.push(...this.#call(kernel, addresses, counts))
-        const makesLoss = kernel.equations.some((e) => e.target === stage.loss)
+      for (const step of stage.steps) {
+        statements.push(...this.#zeroed(step, addresses), ...this.#step(step, call))
+        const equations = step.kind === 'kernel' ? step.kernel.equations : []
+        const makesLoss = equations.some((e) => e.target === stage.loss)
         if (entry.kind !== 'train' || stage.loss === undefined || !makesLoss) continue
         // A loss that is not finite ends the step before anything is updated: nothing is lost.
         const at = addresses.addresses.get(stage.loss)!
@@ -133,8 +160,8 @@ class ModuleEmitter {
         if (!inPlace) statements.push(this.#copy(target, value, addresses))
       }
     }
-    const types = entry.kind === 'init' ? [i32] : counts.map(() => i32)
-    module.addFunction(entry.name, params(types), none, [], module.block(null, statements))
+    const locals = new Array(depthOf(scheduled)).fill(i32)
+    module.addFunction(entry.name, params(types), none, locals, module.block(null, statements))
     module.addFunctionExport(entry.name, entry.name)
   }
 
@@ -153,31 +180,58 @@ class ModuleEmitter {
     )
   }
 
-  #call(kernel: Kernel, { addresses }: EntryPlan, counts: readonly string[]): Ref[] {
+  /** What is scattered to starts as zeros, once before all loops. */
+  #zeroed(step: ScheduledStep, { addresses }: EntryPlan): Ref[] {
+    const module = this.#module
+    return kernelsOf(step).flatMap((kernel) =>
+      kernel.zeroed.map((name) => {
+        const slot = kernel.slots.find((s) => s.tensor === name)!
+        return module.memory.fill(
+          module.i32.const(addresses.get(name)!),
+          module.i32.const(0),
+          module.i32.const(bytesOfSlot(slot)),
+        )
+      }),
+    )
+  }
+
+  #step(step: ScheduledStep, call: Call): Ref[] {
+    if (step.kind === 'kernel') return [this.#call(step.kernel, call)]
+    const module = this.#module
+    const local = call.firstLocal + call.times.length
+    const inside: Call = { ...call, times: [...call.times, local] }
+    const now = (): Ref => module.local.get(local, i32)
+    const last = step.time.extent.size - 1
+    const label = `time${this.#labels++}`
+    const again = step.down
+      ? module.i32.ge_s(now(), module.i32.const(0))
+      : module.i32.le_s(now(), module.i32.const(last))
+    const turn = [
+      ...step.steps.flatMap((s) => this.#step(s, inside)),
+      module.local.set(local, module.i32.add(now(), module.i32.const(step.down ? -1 : 1))),
+      module.br(label, again),
+    ]
+    return [
+      module.local.set(local, module.i32.const(step.down ? last : 0)),
+      module.loop(label, module.block(null, turn)),
+    ]
+  }
+
+  #call(kernel: Kernel, { addresses: { addresses }, counts, times }: Call): Ref {
     const module = this.#module
     const count = (dim: string): Ref => module.local.get(counts.indexOf(dim), i32)
     const extent = kernel.range?.extent
-    const statements = kernel.zeroed.map((name) => {
-      const slot = kernel.slots.find((s) => s.tensor === name)!
-      return module.memory.fill(
-        module.i32.const(addresses.get(name)!),
+    return module.call(
+      this.#kernel(kernel),
+      [
+        ...kernel.slots.map((s) => module.i32.const(addresses.get(s.tensor)!)),
         module.i32.const(0),
-        module.i32.const(bytesOfSlot(slot)),
-      )
-    })
-    statements.push(
-      module.call(
-        this.#kernel(kernel),
-        [
-          ...kernel.slots.map((s) => module.i32.const(addresses.get(s.tensor)!)),
-          module.i32.const(0),
-          extent?.bound === undefined ? module.i32.const(extent?.size ?? 0) : count(extent.bound),
-          ...kernel.counts.map(count),
-        ],
-        none,
-      ),
+        extent?.bound === undefined ? module.i32.const(extent?.size ?? 0) : count(extent.bound),
+        ...kernel.counts.map(count),
+        ...times.map((local) => module.local.get(local, i32)),
+      ],
+      none,
     )
-    return statements
   }
 
   /** The name of the kernel's function, emitted at its first use. */
