@@ -10,6 +10,7 @@ import type { Program } from './ir/types.ts'
 import { verify } from './ir/verify.ts'
 import { cse } from './passes/cse.ts'
 import { dce } from './passes/dce.ts'
+import { expose } from './passes/expose.ts'
 import { inline } from './passes/inline.ts'
 import type { Pass } from './passes/pass.ts'
 import { simplify } from './passes/simplify.ts'
@@ -34,6 +35,11 @@ export interface CompileOptions {
   readonly targets?: readonly Target[]
   /** Finds the text of an imported file; without it nothing can be imported. */
   readonly resolve?: (path: string, from: Source) => Source | undefined
+  /**
+   * Intermediate tensors that become outputs of each entry that computes them, by path (`classify.relu_1`) or the end of
+   * one; gradients too (`d_classify.relu_1`, in train entries). An unknown name is an error, NET6080.
+   */
+  readonly expose?: readonly string[]
   /** False keeps every equation a kernel of its own. */
   readonly fuse?: boolean
   /** Checks the program after each pass. */
@@ -88,13 +94,18 @@ export function analyze(
 /** Runs the passes, all of them or up to and with `after`. Throws a `Refusal` where one finds a user error. */
 export function lower(
   program: Program,
-  options: { readonly after?: string; readonly verify?: boolean } = {},
+  options: {
+    readonly after?: string
+    readonly verify?: boolean
+    readonly expose?: readonly string[]
+  } = {},
 ): Program {
   let lowered = program
   if (options.verify) verify(lowered, 'elaborate')
   if (options.after === 'elaborate') return lowered
   for (const pass of passes) {
     lowered = pass.run(lowered)
+    if (pass === differentiate) lowered = expose(lowered, options.expose ?? [])
     if (options.verify) verify(lowered, pass.name)
     if (pass.name === options.after) break
   }

@@ -9,6 +9,7 @@ import { dataErrors } from './catalogue/data.ts'
 import type { CatalogueEntry } from './catalogue/entry.ts'
 import { limitErrors } from './catalogue/limits.ts'
 import { nameErrors } from './catalogue/names.ts'
+import { pictureErrors } from './catalogue/pictures.ts'
 import { shapeErrors } from './catalogue/shapes.ts'
 import { syntaxErrors } from './catalogue/syntax.ts'
 import { trainingErrors } from './catalogue/training.ts'
@@ -22,6 +23,7 @@ export const catalogue = {
   ...trainingErrors,
   ...limitErrors,
   ...dataErrors,
+  ...pictureErrors,
 } as const
 
 export type Code = keyof typeof catalogue
