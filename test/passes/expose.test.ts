@@ -74,10 +74,10 @@ test('the values are those of the forward and the backward pass', async () => {
   near(ran['model.relu_1'], hidden)
   near(
     ran.out,
-    Array.from(ran['raw'] as Float32Array, (v) => 2 * v),
+    Array.from(ran.raw as Float32Array, (v) => 2 * v),
   )
   // Of the mean over 2 rows of 2: dL/dout = out / 2 where y is 0.
-  const out = Array.from(ran['raw'] as Float32Array)
+  const out = Array.from(ran.raw as Float32Array)
   const trained = model.train.fit!({ x, y: [0, 0, 0, 0] }) as Record<string, unknown>
   near(
     trained['d_model.relu_1'],
