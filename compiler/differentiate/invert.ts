@@ -4,8 +4,12 @@
  *
  *   dX[n, 2*h + r] += v(n, h, r)      dX[n, p] = sum[r](where((p - r) % 2 == 0, v(n, (p - r) / 2, r), 0))
  *
- * Each position determines one domain index (two where it is a mixed radix, `2*h + r` with r < 2). Values outside an
- * index's extent are excluded by a guarded read where one suffices, else by a test. Undefined where a position depends
+ * Each position determines one domain index (two where it is a mixed radix, `2*h + r` with r < 2). A window wider than
+ * its stride is made one by splitting its index, `2*h + (2*q + r)`, so that no term of the sum is left to a test:
+ *
+ *   dX[n, 2*h + r] += v(n, h, r)      dX[n, p] = sum[q](v(n, p / 2 - q, 2*q + p % 2))      where r < 4
+ *
+ * Values outside an index's extent are excluded by a guarded read where one suffices, else by a test. Undefined where a position depends
  * on data and on an index that nothing determines (an embedding), or where the sum would be much longer than the
  * scatter: the contribution then stays a scatter.
  */
@@ -75,6 +79,7 @@ class Inversion {
 
   run(): Gather | undefined {
     this.#splitIndices()
+    this.#splitWindows()
     while (this.#solveNext()) {}
     for (const [k, p] of this.#open) {
       // All that is left must be determined already: it becomes a test.
@@ -116,15 +121,37 @@ class Inversion {
     for (let rounds = 0; rounds < 16; rounds++) {
       const found = this.#radix()
       if (!found) return
-      const { i, m } = found
-      const taken = new Set([...this.#unsolved.map((j) => j.name), ...freeIndices(this.#value)])
-      const low: Index = { name: freshName('r', taken), extent: fixed(m) }
-      const high: Index = { name: i.name, extent: fixed(Math.ceil(i.extent.size / m)) }
-      this.#invented.add(low.name).add(high.name)
-      const whole = binary('add', binary('mul', int(m), index(high)), index(low))
-      this.#unsolved = this.#unsolved.flatMap((j) => (j === i ? [high, low] : [j]))
-      this.#replace(new Map([[i.name, whole]]))
-      if (i.extent.size % m !== 0) this.#test(binary('lt', whole, int(i.extent.size)))
+      this.#split(found.i, found.m)
+    }
+  }
+
+  /** i becomes m*i + r with r < m. */
+  #split(i: Index, m: number): void {
+    const taken = new Set([...this.#unsolved.map((j) => j.name), ...freeIndices(this.#value)])
+    const low: Index = { name: freshName('r', taken), extent: fixed(m) }
+    const high: Index = { name: i.name, extent: fixed(Math.ceil(i.extent.size / m)) }
+    this.#invented.add(low.name).add(high.name)
+    const whole = binary('add', binary('mul', int(m), index(high)), index(low))
+    this.#unsolved = this.#unsolved.flatMap((j) => (j === i ? [high, low] : [j]))
+    const partial = i.extent.size % m !== 0
+    const guarded = partial ? guardFactor(this.#value, i, this.#find) : undefined
+    if (guarded) this.#value = guarded
+    this.#replace(new Map([[i.name, whole]]))
+    if (partial && !guarded) this.#test(binary('lt', whole, int(i.extent.size)))
+  }
+
+  /** Positions `m*h + r` with r < R, R > m: the window's index is split, so that both its parts are determined. */
+  #splitWindows(): void {
+    for (const p of [...this.#open.values()]) {
+      const form = affineOf(p)
+      if (!form) continue
+      const free = this.#unsolved.filter((i) => form.terms.has(i.name))
+      const [a, b] = free
+      if (!a || !b || free.length > 2) continue
+      const [high, low] = form.terms.get(b.name) === 1 ? [a, b] : [b, a]
+      const m = form.terms.get(high.name)!
+      if (form.terms.get(low.name) !== 1 || m <= 1 || low.extent.bound !== undefined) continue
+      if (low.extent.size > m && high.extent.bound === undefined) this.#split(low, m)
     }
   }
 
@@ -159,7 +186,7 @@ class Inversion {
       const form = affineOf(p)
       if (!form) continue
       const free = this.#unsolved.filter((i) => form.terms.has(i.name))
-      const [first, second] = free
+      const [first] = free
       if (!first) continue
       const coefficient = (i: Index): number => form.terms.get(i.name)!
       const offer = (rank: number, i: Index, low?: Index): void => {
@@ -172,13 +199,10 @@ class Inversion {
         offer(by === 1 ? (p.kind === 'index' ? 0 : 1) : 2, first)
         continue
       }
-      if (second && free.length === 2) {
-        const [high, low] = Math.abs(coefficient(first)) === 1 ? [second, first] : [first, second]
-        const m = coefficient(high)
-        if (coefficient(low) === 1 && m > 1 && low.extent.size <= m && !low.extent.bound) {
-          offer(3, high, low)
-          continue
-        }
+      const radix = mixedRadix(free, coefficient)
+      if (radix) {
+        offer(3, radix.high, radix.low)
+        continue
       }
       for (const i of free) {
         // Larger extents first: fewer terms are left in the sum. Units before strides.
@@ -231,6 +255,20 @@ class Inversion {
     if (guarded) this.#value = guarded
     else this.#tests.push(...tests)
   }
+}
+
+/** In `m*h + m*q + r` with r < m: r, and the longest index with the coefficient m. */
+function mixedRadix(
+  free: readonly Index[],
+  coefficient: (i: Index) => number,
+): { readonly high: Index; readonly low: Index } | undefined {
+  const low = free.find((i) => coefficient(i) === 1)
+  const highs = free.filter((i) => i !== low).sort((a, b) => b.extent.size - a.extent.size)
+  const [high] = highs
+  if (!low || !high || low.extent.bound !== undefined) return undefined
+  const m = coefficient(high)
+  if (m <= 1 || low.extent.size > m || highs.some((i) => coefficient(i) !== m)) return undefined
+  return { high, low }
 }
 
 const fixed = (size: number): Extent => ({ size, bound: undefined, name: undefined })

@@ -190,8 +190,11 @@ function bindDims(
   const { world } = ctx
   let fine = true
   for (const param of item.params) {
-    const value = args.get(param.name.text)
-    if (param.type?.kind !== 'dim' || value === undefined) continue
+    if (param.type?.kind !== 'dim') continue
+    // A number left out helps to solve `groups * C` as one that is given does.
+    const left = param.initial?.kind === 'number' ? param.initial : undefined
+    const value = args.get(param.name.text) ?? (left && world.evaluator.expr(left, outer))
+    if (value === undefined) continue
     const at = argumentSpans.get(args)?.get(param.name.text) ?? site
     const extent = toExtent(value, param.name.text, at, ctx)
     if (extent === undefined) fine = false

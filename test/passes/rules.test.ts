@@ -39,6 +39,11 @@ const examples: readonly (readonly [rule: string, before: string, after: string]
     'f32((8 * k[i] + i) % 8 + (8 * k[i] + i) / 8)',
     'f32(i + k[i])',
   ],
+  [
+    'm * (x / m) + x % m -> x',
+    'f32(3 * ((k[i] + i) / 3) + 1 + (k[i] + i) % 3)',
+    'f32(k[i] + i + 1)',
+  ],
   ['(x / a) / b -> x / (a*b)', 'f32(k[i] / 2 / 3)', 'f32(k[i] / 6)'],
   ['i < 10 -> true where i in [0, 10)', 'where(i < 10, a[i], b[i])', 'a[i]'],
   [

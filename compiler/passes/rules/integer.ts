@@ -122,6 +122,20 @@ export const integerRules: readonly Rule[] = [
     if (!parts) return partial(e.left, m, e.op)
     return e.op === 'div' ? parts.quotient : parts.rest
   }),
+  on('binary', 'm * (x / m) + x % m -> x', (e) => {
+    if (!isInt(e) || (e.op !== 'add' && e.op !== 'sub')) return undefined
+    const form = linearOf(e)
+    for (const [low, { atom, coefficient }] of form.terms) {
+      if (atom.kind !== 'binary' || atom.op !== 'mod' || atom.right.kind !== 'const') continue
+      const high = keyOf(binary('div', atom.left, atom.right))
+      const multiple = form.terms.get(high)
+      if (multiple?.coefficient !== coefficient * atom.right.value) continue
+      const rest = new Map([...form.terms].filter(([key]) => key !== low && key !== high))
+      const whole = { terms: rest, constant: form.constant }
+      return scalarOfLinear(combine(whole, linearOf(atom.left), coefficient))
+    }
+    return undefined
+  }),
   on('binary', '(x / a) / b -> x / (a*b)', (e) => {
     if (!isInt(e) || e.op !== 'div' || e.right.kind !== 'const' || e.right.value <= 0)
       return undefined
