@@ -1,7 +1,7 @@
 /**
  * The functions the language itself has; everything else is written in `.net`. Elementwise: exp log tanh sigmoid erf
  * sqrt sin cos abs sign floor ceil, min(a, b) max(a, b), where(test, a, b), float(x) int(x), stopgrad(x),
- * onehot(label, c). With shapes: shape(x), full(shape, value), and random(shape), uniform in [0, 1): a pure function of
+ * onehot(label, c). With shapes: shape(x), rank(x), full(shape, value), and random(shape), uniform in [0, 1): a pure function of
  * seed, step, site and element; random(site, element) names the site.
  */
 
@@ -65,6 +65,7 @@ const arities: Readonly<Record<string, readonly [number, number]>> = {
   stopgrad: [1, 1],
   onehot: [2, 2],
   shape: [1, 1],
+  rank: [1, 1],
   full: [2, 2],
   random: [0, 2],
 }
@@ -145,6 +146,10 @@ export function callBuiltin(
       return onehot(a, b, e.span, ctx)
     case 'shape':
       return a.kind === 'tensor' ? { kind: 'shape', shape: a.shape } : misfit(name, a, e.span, ctx)
+    case 'rank':
+      return a.kind === 'number' || a.kind === 'tensor'
+        ? number(a.kind === 'number' ? 0 : a.shape.length, true)
+        : misfit(name, a, e.span, ctx)
     case 'full':
       return full(a, b, e.span, ctx)
     default:

@@ -82,6 +82,8 @@ export interface Context {
   readonly filling: readonly Extent[] | undefined
   /** Bases of reads that are more than a name, evaluated once for the equation they stand in. */
   readonly bases: Map<Expr, Value> | undefined
+  /** What `step` means, where it is not the number of the call: inside `using … every 4`, that of the update. */
+  readonly clock: TensorValue | undefined
 }
 
 /** A statement that only some places allow returns true when it has dealt with it. */

@@ -96,7 +96,7 @@ function evaluateName(e: Extract<Expr, { readonly kind: 'name' }>, ctx: Context)
     return errorValue
   }
   if (e.name === 'training') return { kind: 'bool', value: ctx.entry.training }
-  if (e.name === 'step') return storedTensor('step', 'i32', [])
+  if (e.name === 'step') return ctx.clock ?? storedTensor('step', 'i32', [])
   const def = world.definition(e.name, ctx.frame.std)
   if (def?.item.kind === 'net') return world.parameters(e.name)
   if (def !== undefined) {

@@ -158,6 +158,7 @@ function topContext(world: World, entry: EntryBuilder, callee: string): Context 
     whole: false,
     filling: undefined,
     bases: undefined,
+    clock: undefined,
   }
 }
 

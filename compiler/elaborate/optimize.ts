@@ -1,19 +1,23 @@
 /**
- * `using adam(lr = 1e-3) with clip_norm(1.0)`: constant arguments become cells that can be set at run time, transforms
- * are functions of the gradient, and the optimizer's body is elaborated once per parameter with `p`, `g` and its state
- * as tensors of the parameter's shape.
+ * `using adam(lr = 1e-3) with clip_norm(1.0)`: constant arguments become cells that can be set at run time, and the
+ * optimizer's body is elaborated once per parameter with `p`, `g` and its state as tensors of the parameter's shape.
+ * Several clauses are groups of parameters (groups.ts); `with` changes gradients (transforms.ts), `every` gathers them
+ * over calls (accumulate.ts).
  */
 
-import { sameExtent } from '../ir/build.ts'
+import { sameExtent, select } from '../ir/build.ts'
 import { suggest } from '../support/suggest.ts'
 import type { Expr, Optimizer, Param, Statement, Train } from '../syntax/ast.ts'
-import { bindArguments, evaluateArgument, type Given } from './arguments.ts'
+import { accumulate } from './accumulate.ts'
+import { bindArguments, evaluateArgument } from './arguments.ts'
 import { addCell, freshCell, initialise } from './cells.ts'
 import { type Context, type Definition, type Frame, inner } from './context.ts'
 import { evalShape } from './dims.ts'
 import { converted } from './elementwise.ts'
+import { asCall, groupsOf, isDefault, type Using } from './groups.ts'
 import { Scope } from './scope.ts'
 import { store } from './store.ts'
+import { transform } from './transforms.ts'
 import {
   asTensor,
   describe,
@@ -25,61 +29,92 @@ import {
   type Value,
 } from './values.ts'
 
-export type Using = Extract<Statement, { readonly kind: 'using' }>
-type Call = Extract<Expr, { readonly kind: 'call' }>
+/** What the clauses of one step share. */
+interface Plan {
+  readonly train: Train
+  readonly params: readonly TensorValue[]
+  /** Set where gradients of several calls make one update. */
+  readonly gate: TensorValue | undefined
+}
 
-const asCall = (e: Expr): Call | undefined =>
-  e.kind === 'call'
-    ? e
-    : e.kind === 'name'
-      ? { kind: 'call', span: e.span, callee: { text: e.name, span: e.span }, args: [] }
-      : undefined
-
-export function applyOptimizer(
+/** Adds to the stage what the `using` clauses of a step say: gradients are changed, parameters and state updated. */
+export function applyOptimizers(
   train: Train,
-  using: Using,
+  usings: readonly Using[],
   params: readonly TensorValue[],
   gradients: readonly string[],
   ctx: Context,
 ): void {
-  const { world } = ctx
+  const groups = groupsOf(usings, params, ctx)
+  if (groups === undefined) return
+  const given = params.map((p, k) => storedTensor(gradients[k]!, 'f32', p.shape, p.indices))
+  const gathered = accumulate(train, usings, given, params, ctx)
+  if (gathered === undefined) return
+  const plan: Plan = { train, params, gate: gathered.gate }
+  const at: Context = { ...ctx, clock: gathered.clock }
+  let all: readonly TensorValue[] | undefined = gathered.gradients
+  // What the default clause does to gradients it does to all: a norm is that of the whole model.
+  const common = usings.find(isDefault)
+  if (common !== undefined) all = transform(train, common, all, placeOf(common, at))
+  for (const { using, members } of groups) {
+    if (all === undefined) return
+    const before: readonly TensorValue[] = all
+    const own = members.map((k) => before[k]!)
+    const place = placeOf(using, at)
+    const changed = isDefault(using) ? own : transform(train, using, own, place)
+    if (changed === undefined || !applyOptimizer(plan, using, members, changed, place)) return
+  }
+}
+
+const nameOf = (using: Using): string => asCall(using.optimizer)?.callee.text ?? 'this'
+
+const placeOf = (using: Using, ctx: Context): Context => ({
+  ...inner(ctx),
+  origin: { span: using.span, note: `in ${nameOf(using)}` },
+})
+
+/** One clause for its parameters; false after a report. */
+function applyOptimizer(
+  plan: Plan,
+  using: Using,
+  members: readonly number[],
+  gradients: readonly TensorValue[],
+  place: Context,
+): boolean {
+  const { world } = place
+  const { train } = plan
   const call = asCall(using.optimizer)
-  const name = call?.callee.text ?? 'this'
+  const name = nameOf(using)
   const def = world.definition(name, false)
   if (call === undefined || def?.item.kind !== 'optimizer') {
-    if (using.optimizer.kind === 'error') return
+    if (using.optimizer.kind === 'error') return false
     const all = [...world.stdDefinitions, ...world.definitions]
     const known = all.filter(([, d]) => d.item.kind === 'optimizer').map(([n]) => n)
     const suggestion = suggest(name, known)
-    world.report('NET2024', call?.callee.span ?? using.optimizer.span, { name, suggestion }, ctx)
-    return
+    world.report('NET2024', call?.callee.span ?? using.optimizer.span, { name, suggestion }, place)
+    return false
   }
   const optimizer = def.item
   world.instantiated.add(optimizer)
-  const origin = { span: using.span, note: `in ${name}` }
-  const place: Context = { ...inner(ctx), origin }
   const cell = (e: Expr, param: Param, at: Context): Value => hyper(e, param, train, at)
   const args = bindArguments(optimizer, call, undefined, place, cell)
-  if (args === undefined) return
+  if (args === undefined) return false
   for (const param of optimizer.params) {
     if (args.has(param.name.text) || param.initial === undefined) continue
     args.set(
       param.name.text,
-      hyper(param.initial, param, train, { ...place, scope: globalsOf(def, ctx) }),
+      hyper(param.initial, param, train, { ...place, scope: globalsOf(def, place) }),
     )
   }
-  const tensors = params.map((p, k) => storedTensor(gradients[k]!, 'f32', p.shape, p.indices))
-  const changed = transform(train, using, tensors, place)
-  if (changed === undefined) return
-  for (const [k, param] of params.entries()) {
+  for (const [k, member] of members.entries()) {
+    const param = plan.params[member]!
     const note = `${name} update of ${param.stored}`
-    updateOne(train, optimizer, def, args, param, changed[k]!, {
-      ...place,
-      origin: { ...origin, note },
-    })
+    const origin = { span: using.span, note }
+    updateOne(plan, optimizer, def, args, param, gradients[k]!, { ...place, origin })
     // What is wrong with an optimizer is wrong for every parameter.
-    if (world.diagnostics.hasErrors) return
+    if (world.diagnostics.hasErrors) return false
   }
+  return true
 }
 
 const globalsOf = (def: Definition, ctx: Context): Scope =>
@@ -108,60 +143,8 @@ function hyper(e: Expr, param: Param, train: Train, ctx: Context): Value {
   return addCell(world, name, 'hyper', [], e.span, undefined, Math.fround(value.value))
 }
 
-/** The gradients after the `with` transforms; each sees the set of all of them. */
-function transform(
-  train: Train,
-  using: Using,
-  gradients: readonly TensorValue[],
-  ctx: Context,
-): readonly TensorValue[] | undefined {
-  const { world } = ctx
-  const at = (name: string): Context => ({
-    ...ctx,
-    origin: { span: ctx.origin.span, note: `in ${name}` },
-    frame: { ...ctx.frame, shared: `${train.name.text}.${name}` },
-  })
-  let all = gradients
-  for (const e of using.transforms) {
-    const call = asCall(e)
-    const def = call === undefined ? undefined : world.definition(call.callee.text, false)
-    if (call === undefined || def?.item.kind !== 'fn') {
-      const name = call?.callee.text ?? 'this'
-      if (e.kind !== 'error') world.report('NET4016', e.span, { name }, ctx)
-      return undefined
-    }
-    const { item } = def
-    const set: Value = { kind: 'params', name: 'all', members: all }
-    const next: TensorValue[] = []
-    for (const gradient of all) {
-      const given: Given = { value: gradient, span: e.span, name: undefined }
-      const rest = { ...item, params: item.params.filter((p) => p.type?.kind !== 'params') }
-      const args = bindArguments(rest, call, given, ctx)
-      if (args === undefined) return undefined
-      for (const p of item.params) if (p.type?.kind === 'params') args.set(p.name.text, set)
-      const value = world.evaluator.apply(def, args, e.span, at(call.callee.text))
-      const tensor = asTensor(value)
-      if (value.kind === 'error') return undefined
-      if (tensor === undefined || tensor.shape.length !== gradient.shape.length) {
-        const args = {
-          name: gradient.stored ?? 'g',
-          wanted: showShape(gradient.shape),
-          given: describe(value),
-        }
-        world.report('NET4009', e.span, args, ctx)
-        return undefined
-      }
-      next.push({ ...tensor, hint: undefined })
-    }
-    all = next.map((t, k) =>
-      store(t, `${gradients[k]!.stored}.${call.callee.text}`, at(call.callee.text), e.span),
-    )
-  }
-  return all
-}
-
 function updateOne(
-  train: Train,
+  plan: Plan,
   optimizer: Optimizer,
   def: Definition,
   args: ReadonlyMap<string, Value>,
@@ -170,6 +153,7 @@ function updateOne(
   ctx: Context,
 ): void {
   const { world, entry } = ctx
+  const { train, gate } = plan
   const name = optimizer.name.text
   const path = `${train.name.text}.${param.stored}`
   const frame: Frame = {
@@ -194,7 +178,10 @@ function updateOne(
   scope.define('p', param)
   scope.define('g', { ...gradient, shape: param.shape })
   const states: { name: string; cell: TensorValue; span: Statement['span'] }[] = []
+  // Of the body and of the chosen branches of its `if`: next values are bound in any of them.
+  const scopes = new Set([scope])
   const hook = (s: Statement, at: Context): boolean => {
+    scopes.add(at.scope)
     if (s.kind !== 'state') return false
     for (const cell of s.cells) {
       const dims = cell.type?.kind === 'tensor' ? evalShape(cell.type.dims, at) : param.shape
@@ -209,7 +196,7 @@ function updateOne(
   }
   world.evaluator.block(optimizer.body, within, { hook })
   const replace = (target: TensorValue, label: string): boolean => {
-    const next = scope.find(`${label}'`)?.value
+    const next = [...scopes].flatMap((s) => s.names.get(`${label}'`) ?? []).at(-1)?.value
     if (next === undefined) return false
     const tensor = asTensor(next)
     if (next.kind === 'error') return true
@@ -224,7 +211,11 @@ function updateOne(
       return true
     }
     const exact = tensor.shape.length === target.shape.length && tensor.dtype === 'f32'
-    const value = exact ? tensor : lazy('f32', target.shape, converted(tensor, 'f32').body)
+    const made = exact ? tensor : lazy('f32', target.shape, converted(tensor, 'f32').body)
+    const value =
+      gate === undefined
+        ? made
+        : lazy('f32', target.shape, select(gate.body, made.body, target.body))
     const stored = store(value, `${path}.${label}_next`, within)
     if (stored.stored !== undefined) {
       entry.stage.updates.push({ target: target.stored ?? '', value: stored.stored })

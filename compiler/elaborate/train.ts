@@ -9,7 +9,8 @@ import { suggest } from '../support/suggest.ts'
 import type { Block, Expr, Name, Statement, Train } from '../syntax/ast.ts'
 import { type Context, childScope, inner, join } from './context.ts'
 import { converted } from './elementwise.ts'
-import { applyOptimizer, type Using } from './optimize.ts'
+import { isDefault, type Using } from './groups.ts'
+import { applyOptimizers } from './optimize.ts'
 import { store } from './store.ts'
 import { asTensor, describe, type TensorValue, typeNames } from './values.ts'
 
@@ -20,14 +21,14 @@ interface Step {
   minimize: Minimize | undefined
   loss: TensorValue | undefined
   over: readonly Name[] | undefined
-  using: Using | undefined
+  readonly usings: Using[]
 }
 
 const emptyStep = (): Step => ({
   minimize: undefined,
   loss: undefined,
   over: undefined,
-  using: undefined,
+  usings: [],
 })
 
 export function elaborateTrain(train: Train, ctx: Context): void {
@@ -48,12 +49,12 @@ export function elaborateTrain(train: Train, ctx: Context): void {
         tensor: step.loss.stored ?? '',
       })
     }
-    if (step.using === undefined) {
+    if (step.usings.length === 0) {
       const name = hasSteps ? 'this step' : train.name.text
       world.report('NET4003', step.minimize.span, { name }, at)
       return
     }
-    if (entry.training) update(train, step, step.using, at)
+    if (entry.training) update(train, step, at)
   }
   const hook = (s: Statement, at: Context): boolean => {
     switch (s.kind) {
@@ -99,12 +100,14 @@ function collect(
   ctx: Context,
 ): void {
   const { world } = ctx
-  if (step[s.kind] !== undefined) {
+  const isSecond =
+    s.kind === 'using' ? isDefault(s) && step.usings.some(isDefault) : step[s.kind] !== undefined
+  if (isSecond) {
     world.report('NET4005', s.span, { statement: s.kind }, ctx)
     return
   }
   if (s.kind === 'over') step.over = s.nets
-  else if (s.kind === 'using') step.using = s
+  else if (s.kind === 'using') step.usings.push(s)
   else {
     step.minimize = s
     step.loss = evaluateLoss(s, ctx)
@@ -162,11 +165,11 @@ export function outputName(wish: string, outputs: readonly { readonly name: stri
 }
 
 /** The gradients that differentiation must define, and the optimizer's updates from them. */
-function update(train: Train, step: Step, using: Using, ctx: Context): void {
+function update(train: Train, step: Step, ctx: Context): void {
   const { world, entry } = ctx
   const nets = step.over === undefined ? [...entry.nets] : namedNets(step.over, ctx)
   const params = nets.flatMap((net) => world.parameters(net).members)
-  const place = step.minimize?.span ?? using.span
+  const place = step.minimize?.span ?? train.span
   if (params.length === 0) {
     if (world.known.size > 0 && nets.length === (step.over?.length ?? nets.length)) {
       world.report('NET4004', place, { name: train.name.text }, ctx)
@@ -190,9 +193,9 @@ function update(train: Train, step: Step, using: Using, ctx: Context): void {
     return { param: param.stored ?? '', gradient: name }
   })
   entry.stage.objective = { loss: step.loss.stored, gradients }
-  applyOptimizer(
+  applyOptimizers(
     train,
-    using,
+    step.usings,
     params,
     gradients.map((g) => g.gradient),
     ctx,

@@ -40,8 +40,8 @@ export function usesOf(item: { readonly body: Block }): ReadonlyMap<string, Use>
         for (const p of e.at) if (p.kind === 'at') expr(p.value, by)
         return
       case 'call':
-        // `shape(x)` computes nothing.
-        if (e.callee.text === 'shape') return
+        // `shape(x)` and `rank(x)` compute nothing.
+        if (e.callee.text === 'shape' || e.callee.text === 'rank') return
         for (const a of e.args) expr(a.value, by)
         return
       case 'reduce':

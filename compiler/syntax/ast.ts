@@ -199,12 +199,17 @@ export type Statement =
   | { readonly kind: 'minimize'; readonly span: Span; readonly loss: Expr }
   /** `over a, b`: the nets whose parameters this step trains. */
   | { readonly kind: 'over'; readonly span: Span; readonly nets: readonly Name[] }
-  /** `using adam(lr = 1e-3) with clip_norm(1.0)`; each transform changes the gradients before the optimizer. */
+  /** `using adam(lr = 1e-3) for "*.b" with clip_norm(1.0) every 4` */
   | {
       readonly kind: 'using'
       readonly span: Span
       readonly optimizer: Expr
+      /** The names of the parameters that the clause is for; empty: those of no other clause. */
+      readonly patterns: readonly Expr[]
+      /** Each changes the gradients before the optimizer. */
       readonly transforms: readonly Expr[]
+      /** Of how many calls the gradients are averaged for one update. */
+      readonly every: Expr | undefined
     }
   /** `report accuracy(logits, label)` or `report acc = …`, comma-separated. */
   | {

@@ -108,22 +108,42 @@ export abstract class ClauseParser extends SignatureParser {
     return this.ACTION((): Statement => ({ kind: 'over', span: this.spanFrom(start), nets }))
   })
 
-  /** `using adam(lr = 1e-3) with clip_norm(1.0), decay(1e-4)` */
+  /** `using adam(lr = 1e-3) for "*.b" with clip_norm(1.0), decay(1e-4) every 4`, in this order */
   protected readonly using: GrammarRule<Statement> = this.RULE('using', () => {
     const start = this.CONSUME(t.Using).startOffset
     const optimizer = this.SUBRULE1(this.expression)
-    const transforms: Expr[] = []
-    this.OPTION(() => {
+    const patterns = this.OPTION1(() => {
+      this.CONSUME(t.For)
+      return this.SUBRULE1(this.several)
+    })
+    const transforms = this.OPTION2(() => {
       this.CONSUME(t.With)
-      transforms.push(this.SUBRULE2(this.expression))
-      this.MANY(() => {
-        this.CONSUME(t.Comma)
-        transforms.push(this.SUBRULE3(this.expression))
-      })
+      return this.SUBRULE2(this.several)
+    })
+    const every = this.OPTION3(() => {
+      this.CONSUME(t.Every)
+      return this.SUBRULE2(this.expression)
     })
     return this.ACTION(
-      (): Statement => ({ kind: 'using', span: this.spanFrom(start), optimizer, transforms }),
+      (): Statement => ({
+        kind: 'using',
+        span: this.spanFrom(start),
+        optimizer,
+        patterns: patterns ?? [],
+        transforms: transforms ?? [],
+        every,
+      }),
     )
+  })
+
+  /** Expressions with commas between them. */
+  private readonly several: GrammarRule<Expr[]> = this.RULE('several', () => {
+    const all = [this.SUBRULE1(this.expression)]
+    this.MANY(() => {
+      this.CONSUME(t.Comma)
+      all.push(this.SUBRULE2(this.expression))
+    })
+    return all
   })
 
   /** `report accuracy(logits, label), name = b(y)` */

@@ -6,7 +6,7 @@ import { EOF, type IToken } from 'chevrotain'
 import { diagnostic } from '../support/catalogue.ts'
 import type { Diagnostics } from '../support/diagnostic.ts'
 import type { Source } from '../support/span.ts'
-import type { Block, Data, Expr, Fn, Item, Name, Param, StringLit, Type } from './ast.ts'
+import type { Block, Data, Expr, Fn, Item, Name, Param, Type } from './ast.ts'
 import { SyntaxFailure } from './failure.ts'
 import type { GrammarRule } from './rules.ts'
 import { StatementParser } from './statements.ts'
@@ -171,9 +171,10 @@ export class Parser extends StatementParser {
       throw new SyntaxFailure(diagnostic('NET1022', this.tokenSpan(this.LA(1)), undefined))
     })
     const path = this.SUBRULE(this.expression)
-    return this.ACTION(
-      (): Item => ({ kind: 'import', span: this.spanFrom(start), path: path as StringLit }),
-    )
+    return this.ACTION((): Item => {
+      if (path.kind === 'string') return { kind: 'import', span: this.spanFrom(start), path }
+      throw new SyntaxFailure(diagnostic('NET1022', path.span, undefined))
+    })
   })
 
   /** `dim width = 256`, `dim batch <= 64` */

@@ -4,7 +4,7 @@
  * line, and the rows of a pipeline.
  */
 import { assertNever, Diagnostics } from '../support/diagnostic.ts'
-import type { Block, Data, File, Item, Name, Statement } from './ast.ts'
+import type { Block, Data, Expr, File, Item, Name, Statement } from './ast.ts'
 import { type Doc, group, hardline, indent, join, line, print } from './doc.ts'
 import { ExpressionFormatter } from './format-expressions.ts'
 import { parse } from './parse.ts'
@@ -189,10 +189,18 @@ class Formatter extends ExpressionFormatter {
       case 'over':
         return ['over ', names(s.nets)]
       case 'using': {
-        const optimizer: Doc = ['using ', this.expression(s.optimizer, 0)]
-        if (s.transforms.length === 0) return optimizer
-        const transforms = s.transforms.map((e) => this.expression(e, 0))
-        return group([optimizer, ' with ', indent(join(transforms, [',', line]))])
+        const list = (word: string, all: readonly Expr[]): Doc => {
+          if (all.length === 0) return ''
+          const docs = all.map((e) => this.expression(e, 0))
+          return [` ${word} `, indent(join(docs, [',', line]))]
+        }
+        return group([
+          'using ',
+          this.expression(s.optimizer, 0),
+          list('for', s.patterns),
+          list('with', s.transforms),
+          s.every === undefined ? '' : [' every ', this.expression(s.every, 0)],
+        ])
       }
       case 'report': {
         const metrics = s.metrics.map((m) =>

@@ -146,6 +146,8 @@ export const Predict = keyword('predict', Word)
 export const Param = keyword('param', Word)
 export const State = keyword('state', Word)
 export const Step = keyword('step', Word)
+/** After an optimizer: `using adam(1e-3) every 4`. */
+export const Every = keyword('every', Word)
 export const Scan = keyword('scan', Word)
 export const Fixpoint = keyword('fixpoint', Word)
 
@@ -186,6 +188,7 @@ const words: readonly (readonly [string, TokenType])[] = [
   ['param', Param],
   ['state', State],
   ['step', Step],
+  ['every', Every],
   ['scan', Scan],
   ['fixpoint', Fixpoint],
 ]

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { differentiate } from '../../compiler/differentiate/index.ts'
 import { createState, run } from '../../compiler/ir/evaluate.ts'
-import type { Program } from '../../compiler/ir/types.ts'
 import { programOf } from './elaborated.ts'
 
 type Inputs = Readonly<Record<string, readonly number[]>>
@@ -128,90 +127,6 @@ describe('losses and metrics', () => {
     close(value(pairs, 'r2(x, y)', both), [1 - rest / all])
     close(value(pairs, 'r2(x, y)', { x: xs, y: xs.map(() => 3) }), [0])
   })
-})
-
-/** Three steps of an optimizer on the loss g·w, whose gradient is always g. */
-function steps(using: string, count = 3): number[] {
-  const program: Program = differentiate.run(
-    programOf(`
-dim n = 1
-net line(g: [n]) -> [n] {
-  param w: [n] = 1
-  g * w
-}
-train t(g: [n]) {
-  minimize sum(line(g))
-  using ${using}
-}`),
-  )
-  const state = createState(program)
-  run(program, 'init', state)
-  return Array.from({ length: count }, (_, k) => {
-    run(program, 't', state, { inputs: { g: [gradients[k]!] } })
-    return state.tensors.get('line.w')![0]!
-  })
-}
-
-const gradients = [0.5, -0.25, 2]
-
-/** What a rule of one weight makes of the same gradients. */
-function byHand(rule: (w: number, g: number, t: number, s: number[]) => number): number[] {
-  const cells = [0, 0]
-  let w = 1
-  return gradients.map((g, k) => {
-    w = rule(w, g, k + 1, cells)
-    return w
-  })
-}
-
-function adam(decay: number) {
-  return (w: number, g: number, t: number, s: number[]): number => {
-    s[0] = 0.9 * s[0]! + 0.1 * g
-    s[1] = 0.999 * s[1]! + 0.001 * g * g
-    const step = s[0]! / (1 - 0.9 ** t) / (Math.sqrt(s[1]! / (1 - 0.999 ** t)) + 1e-8)
-    return w - 0.1 * (decay * w + step)
-  }
-}
-
-describe('optimizers', () => {
-  const near = (actual: readonly number[], expected: readonly number[]): void =>
-    actual.forEach((x, k) => {
-      expect(Math.abs(x - expected[k]!)).toBeLessThan(2e-5)
-    })
-  const cases: Readonly<Record<string, (w: number, g: number, t: number, s: number[]) => number>> =
-    {
-      'sgd(lr = 0.1)': (w, g) => w - 0.1 * g,
-      'momentum(0.1)': (w, g, _, s) => {
-        s[0] = 0.9 * s[0]! + g
-        return w - 0.1 * s[0]
-      },
-      'nesterov(0.1)': (w, g, _, s) => {
-        s[0] = 0.9 * s[0]! + g
-        return w - 0.1 * (g + 0.9 * s[0])
-      },
-      'rmsprop(0.1)': (w, g, _, s) => {
-        s[0] = 0.9 * s[0]! + 0.1 * g * g
-        return w - (0.1 * g) / (Math.sqrt(s[0]) + 1e-8)
-      },
-      'adagrad(0.1)': (w, g, _, s) => {
-        s[0]! += g * g
-        return w - (0.1 * g) / (Math.sqrt(s[0]!) + 1e-10)
-      },
-      'adam(0.1)': adam(0),
-      'adamw(0.1, decay = 0.2)': adam(0.2),
-      'sgd(0.1) with clip_value(0.3)': (w, g) => w - 0.1 * Math.max(-0.3, Math.min(0.3, g)),
-      'sgd(0.1) with clip_norm(0.3)': (w, g) =>
-        w - 0.1 * g * Math.min(1, 0.3 / (Math.abs(g) + 1e-6)),
-      'sgd(lr = constant(0.1))': (w, g) => w - 0.1 * g,
-      'sgd(lr = step_decay(0.1, 2, factor = 0.5))': (w, g, t) =>
-        w - 0.1 * 0.5 ** Math.floor((t - 1) / 2) * g,
-      'sgd(lr = cosine(0.1, 2))': (w, g, t) =>
-        w - 0.05 * (1 + Math.cos(Math.PI * Math.min((t - 1) / 2, 1))) * g,
-      'sgd(lr = warmup(constant(0.1), 4))': (w, g, t) => w - 0.1 * Math.min(t / 4, 1) * g,
-    }
-  for (const [using, rule] of Object.entries(cases)) {
-    test(using, () => near(steps(using), byHand(rule)))
-  }
 })
 
 describe('initializers', () => {

@@ -52,6 +52,7 @@ const tokens = [
   'over',
   'using',
   'with',
+  'every',
   'report',
   'if',
   'else',

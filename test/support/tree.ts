@@ -124,7 +124,13 @@ function showStatement(s: Statement): string {
     case 'over':
       return list('over', ...s.nets.map((net) => net.text))
     case 'using':
-      return list('using', showExpr(s.optimizer), ...s.transforms.map(showExpr))
+      return list(
+        'using',
+        showExpr(s.optimizer),
+        s.patterns.length === 0 ? undefined : list('for', ...s.patterns.map(showExpr)),
+        ...s.transforms.map(showExpr),
+        s.every && list('every', showExpr(s.every)),
+      )
     case 'report':
       return list(
         'report',

@@ -1,4 +1,5 @@
 /** NET4xxx: training, optimizers and derivative rules. */
+import { meant } from '../suggest.ts'
 import type { CatalogueEntry } from './entry.ts'
 
 export const trainingErrors = {
@@ -34,7 +35,10 @@ export const trainingErrors = {
     text: (a: { statement: string }) => ({
       message: `a second \`${a.statement}\` in one step`,
       label: 'again',
-      help: `Keep one; put independent updates into \`step { … }\` blocks of their own.`,
+      help:
+        a.statement === 'using'
+          ? 'Keep one, or say which parameters the other is for: `using sgd(0.1) for "*.b"`.'
+          : 'Keep one; put independent updates into `step { … }` blocks of their own.',
     }),
   },
   NET4006: {
@@ -119,6 +123,53 @@ export const trainingErrors = {
       message: `\`${a.name}\` stands outside the steps of its train block`,
       label: 'outside a step',
       help: 'With `step` blocks, put `minimize`, `over` and `using` into them.',
+    }),
+  },
+  NET4080: {
+    text: (a: { given: string }) => ({
+      message: `\`for\` takes patterns of parameter names as strings, not ${a.given}`,
+      label: 'not a string',
+      help: 'Quote it, such as `for "*.b"`; `*` stands for any text.',
+    }),
+  },
+  NET4081: {
+    text: (a: {
+      pattern: string
+      suggestion: string | undefined
+      names: readonly string[]
+      count: number
+    }) => ({
+      message: `no parameter of this step fits the pattern "${a.pattern}"`,
+      label: 'fits nothing',
+      help: `${meant(a.suggestion)}\`*\` stands for any text. The parameters are ${a.names.join(', ')}${a.count > a.names.length ? ` and ${a.count - a.names.length} more` : ''}.`,
+    }),
+  },
+  NET4082: {
+    text: (a: { name: string; others: number }) => ({
+      message: `no \`using\` clause of this step fits the parameter \`${a.name}\`${a.others > 0 ? ` and ${a.others} more` : ''}`,
+      label: 'for some parameters only',
+      help: 'Add a clause without `for`, such as `using adam(1e-3)`: it takes all other parameters.',
+    }),
+  },
+  NET4083: {
+    text: (_: Record<never, never>) => ({
+      message: 'this `using` clause is left without parameters',
+      label: 'later clauses fit them all',
+      help: 'A parameter takes the last clause that fits: write the special patterns below the general ones.',
+    }),
+  },
+  NET4084: {
+    text: (a: { given: string }) => ({
+      message: `\`every\` takes a whole number of calls from 1 up, not ${a.given}`,
+      label: 'not a count',
+      help: '`every 4` averages the gradients of 4 calls for one update.',
+    }),
+  },
+  NET4085: {
+    text: (_: Record<never, never>) => ({
+      message: 'a second `every` in one step',
+      label: 'again',
+      help: 'Keep one: it holds for all parameters of the step.',
     }),
   },
   NET4019: {
