@@ -5,12 +5,14 @@
 
 import { mathWasm } from './generated/math.ts'
 import type { Program, Tensor } from './ir/types.ts'
+import { cacheBytes } from './schedule/block.ts'
 import { canonicalEntry } from './schedule/canonical.ts'
-import { type ScheduledEntry, scheduleEntry } from './schedule/kernels.ts'
+import { type ScheduledEntry, type ScheduleOptions, scheduleEntry } from './schedule/kernels.ts'
+import { separateBlocks } from './schedule/separate.ts'
 import type { Target } from './wasm/assembler.ts'
 import { describe } from './wasm/describe.ts'
 import type { Manifest } from './wasm/manifest.ts'
-import { planMemory } from './wasm/memory.ts'
+import { type MemoryPlan, planMemory } from './wasm/memory.ts'
 import { emitModule } from './wasm/module.ts'
 
 export interface CompiledModule {
@@ -18,51 +20,58 @@ export interface CompiledModule {
   readonly manifest: Manifest
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends ScheduleOptions {
   readonly targets: readonly Target[]
   /** For the hash in the manifest. */
   readonly sourceText: string
   readonly version: string
-  /** False gives every equation a kernel of its own: for tests and for finding a fault. */
-  readonly fuse: boolean
+}
+
+export interface Scheduled {
+  readonly entries: readonly ScheduledEntry[]
+  /** The persistent tensors and the temps of an entry. */
+  readonly tensorsOf: (entry: ScheduledEntry) => ReadonlyMap<string, Tensor>
+  readonly plan: MemoryPlan
+}
+
+/** Everything that does not depend on the target: kernels and where their tensors lie. */
+export function schedule(program: Program, options: ScheduleOptions): Scheduled {
+  const persistent = new Map(program.tensors.map((t) => [t.name, t]))
+  const taken = new Set(persistent.keys())
+  const tables = new Map<ScheduledEntry, ReadonlyMap<string, Tensor>>()
+  const entries = program.entries.map((entry) => {
+    const canonical = separateBlocks(
+      canonicalEntry(entry, taken),
+      persistent,
+      options.cache ?? cacheBytes,
+    )
+    const tensors = new Map([...persistent, ...canonical.tensors.map((t) => [t.name, t] as const)])
+    const scheduled = scheduleEntry(canonical, tensors, options)
+    tables.set(scheduled, tensors)
+    return scheduled
+  })
+  const tensorsOf = (entry: ScheduledEntry): ReadonlyMap<string, Tensor> => tables.get(entry)!
+  return { entries, tensorsOf, plan: planMemory(program, entries, tensorsOf) }
 }
 
 export function generate(
   program: Program,
   options: GenerateOptions,
 ): { [target in Target]?: CompiledModule } {
-  const persistent = new Map(program.tensors.map((t) => [t.name, t]))
-  const taken = new Set(persistent.keys())
-  const tables = new Map<ScheduledEntry, ReadonlyMap<string, Tensor>>()
-  const entries = program.entries.map((entry) => {
-    const canonical = canonicalEntry(entry, taken)
-    const tensors = new Map([...persistent, ...canonical.tensors.map((t) => [t.name, t] as const)])
-    const scheduled = scheduleEntry(canonical, tensors, options.fuse)
-    tables.set(scheduled, tensors)
-    return scheduled
-  })
-  const tensorsOf = (entry: ScheduledEntry): ReadonlyMap<string, Tensor> => tables.get(entry)!
-  const plan = planMemory(program, entries, tensorsOf)
-  const math = decodeBase64(mathWasm)
+  const scheduled = schedule(program, options)
   const modules: { [target in Target]?: CompiledModule } = {}
   for (const target of options.targets) {
-    const input = {
-      program,
-      entries,
-      plan,
-      tensorsOf,
-      version: options.version,
-      sourceText: options.sourceText,
-    }
-    const manifest = describe(input, target)
+    const { version, sourceText } = options
+    const manifest = describe({ program, ...scheduled, version, sourceText }, target)
     modules[target] = {
-      wasm: emitModule({ program, entries, plan, math, target, manifest }),
+      wasm: emitModule({ program, ...scheduled, math: mathLibrary(), target, manifest }),
       manifest,
     }
   }
   return modules
 }
 
-function decodeBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+/** The bytes of the scalar functions. */
+export function mathLibrary(): Uint8Array {
+  return Uint8Array.from(atob(mathWasm), (c) => c.charCodeAt(0))
 }

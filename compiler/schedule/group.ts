@@ -17,6 +17,7 @@ import type { Equation, Index, Scalar, Stage } from '../ir/types.ts'
 import { accessOf } from './access.ts'
 import { reductionOf } from './canonical.ts'
 import { type DependenceGraph, dependencesOf, isIdentity, readsOf } from './dependence.ts'
+import { runsInBlocks } from './tile.ts'
 
 export interface LoopGroup {
   readonly equations: readonly Equation[]
@@ -36,6 +37,8 @@ export interface Grouped {
 export interface GroupOptions {
   /** False keeps every equation a kernel of its own. */
   readonly fuse: boolean
+  /** See `ScheduleOptions`. */
+  readonly cache: number
   readonly shapeOf: (tensor: string) => readonly number[]
   readonly updates: Stage['updates']
   /** What is read after these equations. */
@@ -84,6 +87,13 @@ function fuseLoops(
   updated: ReadonlyMap<string, string>,
   options: GroupOptions,
 ): void {
+  const { shapeOf, cache, times } = options
+  const isInPlace = (target: string): boolean => updated.has(target)
+  const inBlocks = new Set(
+    equations
+      .filter((e) => times.size === 0 && runsInBlocks(e, { shapeOf, cache, isInPlace }))
+      .map((e) => e.target),
+  )
   const producer = new Map(equations.map((e, k) => [e.target, k]))
   equations.forEach((equation, k) => {
     if (equation.at || reductionOf(equation)) return
@@ -95,6 +105,7 @@ function fuseLoops(
     for (const node of [...from].sort((a, b) => b - a)) {
       const group = loops[node]!
       const fits =
+        !inBlocks.has(group[0]!.target) &&
         sameDomain(group[0]!, equation, options) &&
         readsOf(equation).every(
           (r) => !group.some((e) => e.target === r.tensor) || isIdentity(r, equation),

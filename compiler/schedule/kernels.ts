@@ -5,6 +5,7 @@
 import { affineOf, extentsIn } from '../ir/affine.ts'
 import { children, freeIndices, visit } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
+import { cacheBytes } from './block.ts'
 import { readsOf } from './dependence.ts'
 import {
   type Group,
@@ -14,7 +15,7 @@ import {
   type LoopGroup,
 } from './group.ts'
 import { equationsOf, type Segment, segmentsOf } from './segments.ts'
-import { tile } from './tile.ts'
+import { type TileOptions, tile } from './tile.ts'
 import type { Kernel, Nest, Slot } from './types.ts'
 
 export interface ScheduledLoop {
@@ -58,10 +59,17 @@ type GroupedSegment =
       readonly inside: readonly GroupedSegment[]
     }
 
+export interface ScheduleOptions {
+  /** False gives every equation a kernel of its own: for tests and for finding a fault. */
+  readonly fuse: boolean
+  /** Bytes that operands may have before a sum runs in blocks: tests set it so that small sums do. */
+  readonly cache?: number
+}
+
 export function scheduleEntry(
   entry: Entry,
   tensors: ReadonlyMap<string, Tensor>,
-  fuse: boolean,
+  { fuse, cache = cacheBytes }: ScheduleOptions,
 ): ScheduledEntry {
   const aliases = new Map<string, string>()
   const base = (name: string): string => aliases.get(name) ?? name
@@ -70,7 +78,7 @@ export function scheduleEntry(
   const grouped = entry.stages.map((stage) => {
     const { segments, aliases: own } = segmentsOf(stage.equations)
     for (const [name, tensor] of own) aliases.set(name, tensor)
-    return groupSegments(segments, { fuse, shapeOf, updates: stage.updates })
+    return groupSegments(segments, { fuse, cache, shapeOf, updates: stage.updates })
   })
   const parts = grouped.flatMap(partsOf)
 
@@ -90,6 +98,13 @@ export function scheduleEntry(
 
   const stages = entry.stages.map((stage, s): ScheduledStage => {
     const inPlace = new Map(grouped[s]!.flatMap(inPlaceOf))
+    const over = new Set(inPlace.values())
+    const options: TileOptions = {
+      shapeOf,
+      cache,
+      isStored: (name) => stored.has(name),
+      isInPlace: (name) => over.has(name),
+    }
     const build = (all: readonly GroupedSegment[], times: readonly Index[]): ScheduledStep[] =>
       all.flatMap((segment): ScheduledStep[] => {
         if (segment.kind === 'loop') {
@@ -98,7 +113,7 @@ export function scheduleEntry(
         }
         return segment.grouped.groups.map((group) => ({
           kind: 'kernel',
-          kernel: kernelOf(group, times, tensorOf, stored, shapeOf),
+          kernel: kernelOf(group, times, tensorOf, options),
         }))
       })
     return {
@@ -112,7 +127,7 @@ export function scheduleEntry(
 
 function groupSegments(
   segments: readonly Segment[],
-  options: Pick<GroupOptions, 'fuse' | 'shapeOf' | 'updates'>,
+  options: Pick<GroupOptions, 'fuse' | 'cache' | 'shapeOf' | 'updates'>,
   times: ReadonlySet<string> = new Set(),
 ): GroupedSegment[] {
   return segments.map((segment, k) => {
@@ -165,10 +180,8 @@ function kernelOf(
   group: Group,
   times: readonly Index[],
   tensorOf: (name: string) => Tensor,
-  stored: ReadonlySet<string>,
-  shapeOf: (name: string) => readonly number[],
+  options: TileOptions,
 ): Kernel {
-  const options = { shapeOf, isStored: (name: string): boolean => stored.has(name) }
   const fixed = new Set([...times, ...(group.row ? [group.row] : [])].map((i) => i.name))
   const nests = group.parts.map((part) => tile(part.equations, fixed, options))
   const nest: Nest = group.row ? { kind: 'rows', row: group.row, nests } : nests[0]!
@@ -182,7 +195,7 @@ function kernelOf(
     slots.set(name, {
       tensor: name,
       dtype: tensor.dtype,
-      shape: shapeOf(name),
+      shape: options.shapeOf(name),
       bounds: tensor.shape.map((x) => x.bound),
     })
   }
@@ -206,7 +219,7 @@ function kernelOf(
         })
       }
       for (const extent of extentsIn(e).values()) if (extent.bound) counts.add(extent.bound)
-      if (e.at || stored.has(e.target)) touch(e.target)
+      if (e.at || options.isStored(e.target)) touch(e.target)
       if (e.at) count(e.target, e.at, false)
     }
   }
@@ -218,9 +231,11 @@ function kernelOf(
     range: rangeIndex(nest),
     nest,
     equations,
-    zeroed: equations.filter((e) => e.at).map((e) => e.target),
+    zeroed: equations.filter((e) => e.at || inBlocks(nest)).map((e) => e.target),
   }
 }
+
+const inBlocks = (nest: Nest): boolean => nest.kind === 'loops' && nest.blocks !== undefined
 
 /** The outermost loop can be split unless it runs along lanes or there is none. */
 function rangeIndex(nest: Nest): Index | undefined {

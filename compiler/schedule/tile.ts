@@ -10,6 +10,7 @@ import { extentsIn, rangeOf } from '../ir/affine.ts'
 import { visit } from '../ir/traverse.ts'
 import type { Equation, Index, Scalar } from '../ir/types.ts'
 import { type Access, accessOf, motion } from './access.ts'
+import { blocksOf, type Footprint, footprint } from './block.ts'
 import { reductionOf } from './canonical.ts'
 import type { LoopNest, Reduction, Value } from './types.ts'
 
@@ -23,11 +24,16 @@ interface Operand {
   /** Indices on which a range check of a guarded read depends. */
   readonly guards: ReadonlySet<string>
   readonly elements: number
+  readonly footprint: Footprint
 }
 
 export interface TileOptions {
   readonly shapeOf: (tensor: string) => readonly number[]
   readonly isStored: (tensor: string) => boolean
+  /** See `ScheduleOptions`. */
+  readonly cache: number
+  /** Whether the target is written straight over a persistent tensor, which its equation may read. */
+  readonly isInPlace: (target: string) => boolean
 }
 
 /** `fixed` are indices of loops that are already there: the row of an enclosing row nest, the times of loops around. */
@@ -86,7 +92,37 @@ export function tile(
   }))
   const shape = chooseTile(outs, best.lanes, best.dot, node !== undefined, inner)
   const loops = outs.filter((i) => i !== shape.rows && i !== best.lanes)
-  return { kind: 'loops', loops, lanes: best.lanes, reduction, values, ...shape }
+  const alone =
+    equations.length === 1 &&
+    !first.at &&
+    fixed.size === 0 &&
+    node === first.body &&
+    !options.isInPlace(first.target)
+  const { rows, rowTile, laneTile, lanesOuter } = shape
+  const { lanes } = best
+  const blocks =
+    alone && node.op === 'sum' && node.type === 'f32' && !best.dot && rows && lanes
+      ? blocksOf(
+          {
+            over: node.over,
+            loops,
+            outer: lanesOuter
+              ? { index: lanes, tile: 4 * laneTile }
+              : { index: rows, tile: rowTile },
+            inner: lanesOuter ? rows : lanes,
+            reads: inner.map((o) => o.footprint),
+          },
+          options.cache,
+        )
+      : undefined
+  return { kind: 'loops', loops, lanes: best.lanes, reduction, blocks, values, ...shape }
+}
+
+/** Whether the sum of this equation, made alone, would run in blocks. */
+export function runsInBlocks(equation: Equation, options: Omit<TileOptions, 'isStored'>): boolean {
+  const node = reductionOf(equation)
+  if (!node || node !== equation.body) return false
+  return tile([equation], new Set(), { ...options, isStored: () => true }).blocks !== undefined
 }
 
 const fitsLanes = (i: Index): boolean => i.extent.bound === undefined
@@ -110,6 +146,7 @@ function operandsOf(
       access: accessOf(e.at, shape),
       guards: guardIndices(e, shape, extents),
       elements: shape.reduce((a, b) => a * b, 1),
+      footprint: footprint(e.at, shape),
     })
   })
   return operands

@@ -3,6 +3,7 @@
  * values alone, with tensors as numbered slots, so that two kernels of the same text are one function.
  */
 import type { Equation, Index, ReduceOp, Scalar } from '../ir/types.ts'
+import type { Blocks } from './block.ts'
 
 /** A tensor a kernel touches; its address is a parameter of the function. */
 export interface Slot {
@@ -49,6 +50,11 @@ export interface LoopNest {
   /** Whether the loop over lanes stands outside that over rows. */
   readonly lanesOuter: boolean
   readonly reduction: Reduction | undefined
+  /**
+   * Set where the reduction's first indices run outside the tiles: the nest then has one value, the reduction itself, which
+   * starts as zeros in memory and is added to.
+   */
+  readonly blocks: Blocks | undefined
   readonly values: readonly Value[]
 }
 

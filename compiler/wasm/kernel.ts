@@ -6,12 +6,14 @@
 import { extentsIn } from '../ir/affine.ts'
 import { index } from '../ir/build.ts'
 import type { Equation, Index } from '../ir/types.ts'
+import { blockTerms } from '../schedule/block.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
 import { i32, type Module, type Target } from './assembler.ts'
 import { type Binding, type Context, inLane, type KernelContext, withIndex } from './context.ts'
 import { vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
+import { integerOf } from './integer.ts'
 import { scatterAdd, store } from './memory-access.ts'
 import { type Element, emitReduction } from './reduction.ts'
 
@@ -95,7 +97,31 @@ class KernelEmitter {
   #nest(nest: LoopNest, scope: Scope, context: Context): void {
     // All equations of a nest have the first one's output indices, and only the first may reduce.
     const extents = extentsIn(this.#equations.get(nest.values[0]!.target)!)
-    this.#loops(nest, 0, scope, { ...context, extents })
+    this.#blocks(nest, 0, scope, { ...context, extents })
+  }
+
+  /** The part of a reduction that runs outside the tiles. */
+  #blocks(nest: LoopNest, depth: number, scope: Scope, context: Context): void {
+    const { blocks, reduction } = nest
+    const outside = blocks ? blocks.levels + (blocks.within ? 1 : 0) : 0
+    if (!blocks || !reduction || depth === outside) {
+      this.#loops(nest, 0, scope, context)
+      return
+    }
+    const i = reduction.over[depth]!
+    const step = depth < blocks.levels ? 1 : blockTerms
+    const [from, to] = this.#bounds(i)
+    // The last block may have fewer terms: what runs within it knows.
+    const end: Int =
+      step === 1
+        ? to
+        : typeof to === 'number'
+          ? Math.ceil(to / step) * step
+          : integerOf('add', to, step - 1, context)
+    this.#context.build.loop(scope, from, end, step, (inner, variable) => {
+      const binding: Binding = { variable, offset: 0, varying: false }
+      this.#blocks(nest, depth + 1, inner, withIndex(context, i.name, binding))
+    })
   }
 
   #bounds(i: Index): [Int, Int] {
@@ -228,7 +254,12 @@ class KernelEmitter {
         }
       }),
     )
-    const results = reduction ? emitReduction(reduction, elements, scope) : []
+    const carried = nest.blocks && {
+      target: nest.values[0]!.target,
+      at: this.#equations.get(nest.values[0]!.target)!.outs.map((i) => index(i)),
+      blocks: nest.blocks,
+    }
+    const results = reduction ? emitReduction(reduction, elements, scope, carried) : []
     elements.forEach((element, k) => {
       const value = results[k]
       const reduced = reduction && value ? { node: reduction.node, value } : undefined

@@ -191,6 +191,21 @@ function guardTest(guard: readonly Guard[], context: Context): Value | undefined
   return test
 }
 
+/** What stands at `at` now, where the nest itself writes: never shared, never moved. */
+export function fetch(tensor: string, at: readonly Scalar[], context: Context): Ref {
+  const { build, slots } = context.kernel
+  const entry = slots.get(tensor)!
+  const access = accessOf(at, entry.slot.shape)
+  const lanes = varyingIndex(context)
+  const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
+  const { pointer, offset } = placeOf(entry, access, context)
+  const from = (): Ref => build.get(pointer)
+  if (stride === 0) return build.module.v128.load32_splat(offset, 4, from())
+  return stride === 1
+    ? loadUnit(context, from, offset)
+    : loadStrided(context, from, offset, stride * 4)
+}
+
 /** The statement that writes the lanes in use to `at`. */
 export function store(
   tensor: string,

@@ -37,6 +37,8 @@ export interface ModuleInput {
   readonly math: Uint8Array
   readonly target: Target
   readonly manifest: Manifest
+  /** Exports the kernels too, each under `kernelKey`, for whoever measures them one by one. */
+  readonly exportKernels?: boolean
 }
 
 export function emitModule(input: ModuleInput): Uint8Array {
@@ -242,6 +244,7 @@ class ModuleEmitter {
     const name = `${kernelPrefix}${this.#kernels.size}.${kernel.name}`
     this.#kernels.set(key, name)
     emitKernel(kernel, name, this.#module, this.#input.target, this.#math)
+    if (this.#input.exportKernels) this.#module.addFunctionExport(name, key)
     return name
   }
 }

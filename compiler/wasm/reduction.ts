@@ -4,16 +4,18 @@
  *
  * The order in which a sum is taken depends on the equation alone: along the reduced indices in their order; in `dot`
  * form in four partial sums, lane l taking the elements l, l + 4, …, which are added as (0 + 2) + (1 + 3); and in
- * blocks of at most `longest` terms whose sums are added up, so that rounding errors of long sums stay small.
+ * blocks (schedule/block.ts) whose sums are added up, so that rounding errors of long sums stay small.
  */
 import { add, index, int, mul } from '../ir/build.ts'
 import type { Index, Scalar } from '../ir/types.ts'
+import { type Blocks, blockTerms, flushLevel } from '../schedule/block.ts'
 import type { Reduction } from '../schedule/types.ts'
 import { i32, type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
 import { across, combine, identity, laneMask } from './combine.ts'
 import { type Binding, type Context, withIndex } from './context.ts'
 import { constantVector, vector } from './expression.ts'
 import type { Int, Scope, Value, Variable } from './function.ts'
+import { fetch } from './memory-access.ts'
 
 /** One vector of the tile: contexts of its lanes together, and one by one for the `dot` form. */
 export interface Element {
@@ -22,8 +24,6 @@ export interface Element {
   readonly lanes: readonly Context[]
 }
 
-const longest = 1024
-const block = 512
 /** Tiles of at most this many multiply-adds in all are written out without a loop. */
 const smallest = 96
 
@@ -34,12 +34,20 @@ interface Accumulator {
   readonly total: Variable | undefined
 }
 
+/** For a nest in blocks: where the sum of the blocks before stands, and how many levels run outside the tile. */
+export interface Carried {
+  readonly target: string
+  readonly at: readonly Scalar[]
+  readonly blocks: Blocks
+}
+
 export function emitReduction(
   reduction: Reduction,
   elements: readonly Element[],
   scope: Scope,
+  carried?: Carried,
 ): Value[] {
-  return new Reducer(reduction, elements, scope).run()
+  return new Reducer(reduction, elements, scope, carried).run()
 }
 
 class Reducer {
@@ -50,9 +58,16 @@ class Reducer {
   readonly #accumulators: Accumulator[]
   /** The level whose loop is one block of the sum; undefined when the whole sum is short. */
   readonly #flushAt: number | undefined
+  readonly #carried: Carried | undefined
 
-  constructor(reduction: Reduction, elements: readonly Element[], scope: Scope) {
+  constructor(
+    reduction: Reduction,
+    elements: readonly Element[],
+    scope: Scope,
+    carried: Carried | undefined,
+  ) {
     this.#reduction = reduction
+    this.#carried = carried
     this.#elements = elements
     this.#scope = scope
     const { lane } = reduction
@@ -63,7 +78,8 @@ class Reducer {
           ...reduction.over.filter((i) => i.name === lane),
         ]
       : reduction.over
-    this.#flushAt = this.#blockLevel()
+    const { op, node } = reduction
+    this.#flushAt = flushLevel(this.#over, op, node.type === 'f32', lane)
     const { build } = elements[0]!.context.kernel
     const arg = reduction.op === 'argmax' || reduction.op === 'argmin'
     this.#accumulators = elements.flatMap((element) =>
@@ -89,8 +105,13 @@ class Reducer {
       acc.value.set(this.#scope, this.#start())
       acc.position?.set(this.#scope, this.#module.v128.const(new Uint8Array(16)))
       acc.total?.set(this.#scope, this.#start())
+      if (this.#carried) {
+        const { target, at } = this.#carried
+        ;(acc.total ?? acc.value).set(this.#scope, fetch(target, at, acc.context))
+      }
     }
-    this.#level(0, this.#scope, new Map())
+    if (this.#carried?.blocks.within) this.#lastBlock()
+    else this.#level(this.#carried?.blocks.levels ?? 0, this.#scope, new Map())
     const results = this.#accumulators.map((acc): Value => {
       const held = acc.position ?? acc.total ?? acc.value
       return { local: held.local, type: v128, scope: this.#scope }
@@ -105,17 +126,30 @@ class Reducer {
     })
   }
 
-  /** The first level from which a loop has few enough turns to be one block. */
-  #blockLevel(): number | undefined {
-    const { op, node, lane } = this.#reduction
-    if (op !== 'sum' || node.type !== 'f32') return undefined
-    const turns = this.#over.map((i) =>
-      i.name === lane ? Math.ceil(i.extent.size / 4) : i.extent.size,
+  /** One block of the last index, which begins where the loop around the tile stands. */
+  #lastBlock(): void {
+    const k = this.#over.at(-1)!
+    const { kernel, indices } = this.#elements[0]!.context
+    const { build } = kernel
+    const { module } = build
+    const start = indices.get(k.name)!.variable!
+    const count = this.#count(k)
+    const end = build.value(`${start.local} to ${blockTerms} more`, i32, [start, count], () => {
+      const after = (): Ref => module.i32.add(build.get(start), module.i32.const(blockTerms))
+      return module.select(module.i32.lt_s(after(), build.int(count)), after(), build.int(count))
+    })
+    build.loop(
+      this.#scope,
+      start,
+      end,
+      1,
+      (within, index) => {
+        const binding: Binding = { variable: index, offset: 0, varying: false }
+        this.#point(within, new Map([[k.name, binding]]), 4)
+      },
+      { induction: true },
     )
-    let level = turns.length
-    let product = 1
-    while (level > 0 && product * turns[level - 1]! <= longest) product *= turns[--level]!
-    return level === 0 ? undefined : level
+    this.#flush(this.#scope)
   }
 
   #start(): Ref {
@@ -246,7 +280,7 @@ class Reducer {
   ): void {
     const build = this.#build
     const { module } = build
-    const size = block * step
+    const size = blockTerms * step
     const stopped = build.loop(scope, 0, count, size, (within, start) => {
       const end = build.value(`${start.local}+${size}`, i32, [start], () =>
         module.i32.add(build.get(start), module.i32.const(size)),

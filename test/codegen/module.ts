@@ -15,6 +15,8 @@ import type { Manifest, TensorSpec } from '../../compiler/wasm/manifest.ts'
 export interface Build {
   readonly target: Target
   readonly fuse: boolean
+  /** See `ScheduleOptions`: 0 cuts every sum that can be. */
+  readonly cache?: number
 }
 
 export const builds: readonly Build[] = [
@@ -24,8 +26,14 @@ export const builds: readonly Build[] = [
   { target: 'relaxed', fuse: false },
 ]
 
-export const buildName = ({ target, fuse }: Build): string =>
-  `${target}${fuse ? '' : ', not fused'}`
+/** What large operands get, at the sizes of tests. */
+export const inBlocks: readonly Build[] = [
+  { target: 'simd', fuse: true, cache: 0 },
+  { target: 'relaxed', fuse: true, cache: 0 },
+]
+
+export const buildName = ({ target, fuse, cache }: Build): string =>
+  `${target}${fuse ? '' : ', not fused'}${cache === undefined ? '' : ', in blocks'}`
 
 export interface Tolerance {
   readonly ulps: number
@@ -38,8 +46,8 @@ export type Inputs = Readonly<Record<string, ArrayLike<number>>>
 export type Counts = Readonly<Record<string, number>>
 type View = Float32Array | Int32Array
 
-export function moduleOf(program: Program, { target, fuse }: Build) {
-  return generate(program, { targets: [target], sourceText: '', version: '0', fuse })[target]!
+export function moduleOf(program: Program, { target, ...options }: Build) {
+  return generate(program, { targets: [target], sourceText: '', version: '0', ...options })[target]!
 }
 
 export class Instance {

@@ -12,7 +12,7 @@ import { printProgram } from '../../compiler/ir/print.ts'
 import type { Program } from '../../compiler/ir/types.ts'
 import { flopsOf } from '../../compiler/schedule/kernels.ts'
 import { InternalError } from '../../compiler/support/diagnostic.ts'
-import { type Build, builds, Instance } from '../codegen/module.ts'
+import { type Build, builds, Instance, inBlocks } from '../codegen/module.ts'
 import { type ArbitraryOptions, programFromSeed, randomValues } from './arbitrary.ts'
 
 const tolerance = { ulps: 2e-4 * 2 ** 24, scale: 'tensor', least: 0.05 } as const
@@ -24,8 +24,10 @@ export function optionsOf(seed: number): ArbitraryOptions {
     : { train: true }
 }
 
-/** One build for each seed in turn, so that all four meet a quarter of the programs. */
-export const buildOf = (seed: number): Build => builds[(seed >> 2) % builds.length]!
+const everyBuild = [...builds, ...inBlocks]
+
+/** One build for each seed in turn, so that all meet as many of the programs. */
+export const buildOf = (seed: number): Build => everyBuild[(seed >> 2) % everyBuild.length]!
 
 /** The one thing that differentiation refuses: the positions of extremes over two bounded dims would need both. */
 const refused = /would have two bounded dims/
