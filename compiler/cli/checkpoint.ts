@@ -2,12 +2,14 @@
  * Checkpoints of `netc train`: everything of the model plus, as metadata of the safetensors file, the options and the
  * place in the data, so that `--resume` goes on bit for bit.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import type { Cursor, Model } from '../../runtime/index.ts'
 import { readSafetensors } from '../../runtime/safetensors.ts'
+import type { Standing } from '../../runtime/training/index.ts'
 import { readBytes } from './data.ts'
 import { InputError } from './errors.ts'
 import { replaceFile } from './io.ts'
+import type { Watches } from './watch.ts'
 
 /** What must be the same for a training to go on as if it had never stopped. */
 export interface Plan {
@@ -15,27 +17,44 @@ export interface Plan {
   readonly epochs: number
   readonly batch: number
   readonly seed: number
-  readonly validation: number
+  /** 0 without. */
+  readonly validation: number | string
   readonly target: 'simd' | 'relaxed'
   readonly dims: Readonly<Record<string, number>>
+  readonly watches: Watches
 }
 
 export interface Checkpoint {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly plan: Plan
   readonly cursor: Cursor
+  readonly standing: Standing
   /** Hash of the model's text. */
   readonly source: string
 }
 
-export const saveCheckpoint = (path: string, model: Model, plan: Plan, cursor: Cursor) =>
-  replaceFile(
-    path,
-    model.save({
-      training: true,
-      metadata: { plan: JSON.stringify(plan), cursor: JSON.stringify(cursor) },
-    }),
-  )
+/** The best weights of a training with early stopping lie beside its checkpoint. */
+const bestOf = (path: string): string => `${path.replace(/\.safetensors$/, '')}.best.safetensors`
+
+export function saveCheckpoint(
+  path: string,
+  model: Model,
+  plan: Plan,
+  cursor: Cursor,
+  { weights, ...standing }: Standing,
+): void {
+  if (weights) replaceFile(bestOf(path), weights)
+  const metadata = {
+    plan: JSON.stringify(plan),
+    cursor: JSON.stringify(cursor),
+    standing: JSON.stringify(standing),
+  }
+  replaceFile(path, model.save({ training: true, metadata }))
+}
+
+export function removeCheckpoint(path: string): void {
+  for (const file of [path, bestOf(path)]) rmSync(file, { force: true })
+}
 
 export function readCheckpoint(path: string): Checkpoint {
   if (!existsSync(path)) throw new InputError(`there is no checkpoint ${path} to resume from`)
@@ -48,7 +67,15 @@ export function readCheckpoint(path: string): Checkpoint {
     const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
     const counts = [plan.epochs, plan.batch, cursor.epoch, cursor.row]
     if (!counts.every(isCount) || !Array.isArray(cursor.sums)) throw bad()
-    return { bytes, plan, cursor, source: metadata.source ?? '' }
+    const standing = JSON.parse(metadata.standing ?? '{}') as Standing
+    const weights = standing.best ? readBytes(bestOf(path)) : undefined
+    return {
+      bytes,
+      plan: { ...plan, watches: plan.watches ?? {} },
+      cursor,
+      standing: { ...standing, weights },
+      source: metadata.source ?? '',
+    }
   } catch {
     throw bad()
   }

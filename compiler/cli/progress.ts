@@ -66,6 +66,12 @@ export class Progress {
     }
   }
 
+  /** A line of its own. */
+  note(text: string): void {
+    this.end()
+    this.#io.err(`${text}\n`)
+  }
+
   /** Leaves the last line standing. */
   end(): void {
     if (this.#isOpen) this.#io.err('\n')

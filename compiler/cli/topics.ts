@@ -7,11 +7,13 @@ diagnostic   severity, code, message, file, line, column, endLine, endColumn, la
 compiled     model, target, milliseconds, bytes, parameters
 progress     train, about once a second: epoch, epochs, step, row, rows, metrics {loss, …},
              examplesPerSecond, secondsLeft
-epoch        train, after each epoch: as progress, and validation {loss, …} with --validation
+epoch        train, after each epoch: as progress, and validation {loss, …} with --validation,
+             best {epoch, value, wait} with --early-stop, lowered {NAME: value} with --plateau
 interrupted  train, the last line after an interrupt: step, checkpoint
 done         the last line of a command that succeeded.
              train: model, weights, epochs, step, seconds, examplesPerSecond,
-                    metrics {train {loss, …}, test {…}, validation {…}}
+                    metrics {train {loss, …}, test {…}, validation {…}}, with --early-stop
+             best {metric, epoch, value, wait}
              eval: model, data, metrics {SOURCE {loss, …}}
              compile: model, milliseconds, files, modules [{target, bytes, gzip}], memory,
                       entries [{name, kind, flops, bytes, peak}]

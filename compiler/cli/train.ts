@@ -1,9 +1,15 @@
 /** `netc train`: compile, read the data, train with a progress line, evaluate, save the weights. */
-import { rmSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Feeds, Metrics } from '../../runtime/index.ts'
+import { type Best, train as training } from '../../runtime/training/index.ts'
 import type { EntrySpec } from '../wasm/manifest.ts'
-import { type Checkpoint, type Plan, readCheckpoint, saveCheckpoint } from './checkpoint.ts'
+import {
+  type Checkpoint,
+  type Plan,
+  readCheckpoint,
+  removeCheckpoint,
+  saveCheckpoint,
+} from './checkpoint.ts'
 import { type Call, type Command, common } from './command.ts'
 import { exit, UsageError } from './errors.ts'
 import { checkWritable, type Io, json, replaceFile } from './io.ts'
@@ -17,13 +23,20 @@ import {
   type SessionOptions,
   sessionOptions,
 } from './session.ts'
+import { watchesOf, watchLines, watchOptions } from './watch.ts'
 
 export const train: Command = {
   name: 'train',
   usage: 'MODEL.net [options]',
   summary: 'Compile a model, train it on its data, and save the weights.',
   details: `The data block's source \`train\` is trained on and \`test\`, if there is one, evaluated at the end.
-An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same bits.`,
+An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same bits.
+
+  netc train m.net --epochs 100 --validation 0.1 --early-stop accuracy --patience 5
+  netc train m.net --epochs 100 --validation held --plateau loss --factor 0.3
+
+Of a metric that is called accuracy, top_k, precision, recall, f1 or r2 more is better, of others
+less; METRIC:max and METRIC:min say otherwise.`,
   positionals: [1, 1],
   options: {
     epochs: {
@@ -34,7 +47,11 @@ An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same b
     seed: { value: 'N', text: 'of the first weights and the order of the rows (default 0)' },
     lr: { value: 'X', text: 'the learning rate' },
     set: { value: 'NAME=X', multiple: true, text: 'set a hyper-parameter, such as digits.lr' },
-    validation: { value: 'SHARE', text: 'hold out this share of the rows and evaluate each epoch' },
+    validation: {
+      value: 'SHARE|NAME',
+      text: 'evaluate each epoch on this share of the rows, held out, or on this data source',
+    },
+    ...watchOptions,
     weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
     resume: { text: 'go on from the checkpoint of an interrupted training' },
@@ -76,28 +93,39 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   const progress = new Progress(io)
   let validation: Metrics | undefined
   let perSecond = 0
-  const reports = model.fit(entry.of, feeds, {
+  let best: Best | undefined
+  let epochs = plan.epochs
+  const held =
+    typeof plan.validation === 'number'
+      ? plan.validation
+      : await session.data.feeds(plan.validation, entry.inputs)
+  const reports = training(model, entry.of, feeds, {
+    ...plan.watches,
     epochs: plan.epochs,
     batch: plan.batch,
     seed: plan.seed,
     signal: stop.signal,
     every: 100,
-    ...(plan.validation > 0 && { validation: plan.validation }),
-    ...(checkpoint && { from: checkpoint.cursor }),
+    ...(held !== 0 && { validation: held }),
+    ...(checkpoint && { from: checkpoint.cursor, standing: checkpoint.standing }),
   })
   let last = performance.now()
   try {
     for await (const report of reports) {
-      const { kind, cursor, row, of, ...shown } = report
+      const { kind, cursor, standing, row, of, ...shown } = report
       perSecond = report.examplesPerSecond
       if (kind === 'stopped') {
         progress.end()
-        saveCheckpoint(path, model, plan, cursor)
+        saveCheckpoint(path, model, plan, cursor, standing)
         return interrupted(call, path, report.step, options.json, io)
       }
-      if (kind === 'epoch') validation = report.validation
-      if (!options.json) progress.show(report)
-      else if (kind === 'epoch' || performance.now() - last > 1000) {
+      best = report.best
+      if (kind === 'epoch' && (!best || best.epoch === report.epoch)) validation = report.validation
+      epochs = report.epoch
+      if (!options.json) {
+        progress.show(report)
+        for (const text of watchLines(report, plan.watches)) progress.note(text)
+      } else if (kind === 'epoch' || performance.now() - last > 1000) {
         last = performance.now()
         json(io, { event: kind, ...shown, row, rows: of })
       }
@@ -108,7 +136,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   }
   // Before the evaluation: an interrupt from here on loses nothing.
   replaceFile(out, model.save())
-  if (checkpoint) rmSync(path, { force: true })
+  if (checkpoint) removeCheckpoint(path)
   const metrics: Record<string, Metrics> = { train: await model.evaluate(entry.of, feeds) }
   if (validation) metrics.validation = validation
   if (session.data.has('test')) {
@@ -120,7 +148,8 @@ async function runTrain(call: Call, io: Io): Promise<number> {
       event: 'done',
       model: file,
       weights: out,
-      epochs: plan.epochs,
+      epochs,
+      ...(best && { best: { metric: plan.watches.earlyStop?.metric, ...best } }),
       step: model.step,
       seconds: Number(seconds.toFixed(3)),
       examplesPerSecond: Math.round(perSecond),
@@ -130,7 +159,9 @@ async function runTrain(call: Call, io: Io): Promise<number> {
     for (const [part, values] of Object.entries(metrics)) {
       io.out(`${part.padEnd(10)} ${showMetrics(values)}\n`)
     }
-    io.out(`${'weights'.padEnd(10)} ${out}\n`)
+    const of =
+      best && best.epoch !== epochs ? `, of epoch ${best.epoch}: the best of ${epochs}` : ''
+    io.out(`${'weights'.padEnd(10)} ${out}${of}\n`)
     io.err(`${model.step} steps in ${duration(seconds)}, ${rate(perSecond)} examples/s\n`)
   }
   return exit.done
@@ -155,19 +186,17 @@ async function prepare(
   let batch = batchText === 'all' ? 0 : call.integer('batch', 1)
   let epochs = call.integer('epochs', 1)
   let seed = call.number('seed', 'it takes a whole number', Number.isSafeInteger)
-  let validation = call.number(
-    'validation',
-    'it takes a share between 0 and 1',
-    (n) => n > 0 && n < 1,
-  )
+  let validation = validationOf(call)
+  let watches = watchesOf(call)
   let options = asked
   let block = call.text('block')
   const before = checkpoint?.plan
   if (before) {
-    const changed: readonly [string, boolean][] = [
+    const changed: readonly (readonly [string, boolean])[] = [
       ['batch', batch !== undefined && batch !== before.batch],
       ['seed', seed !== undefined && seed !== before.seed],
       ['validation', validation !== undefined && validation !== before.validation],
+      ...Object.keys(watchOptions).map((name) => [name, call.has(name)] as const),
       ['weights', call.has('weights')],
       ['block', block !== undefined && block !== before.block],
       ['target', call.has('target') && asked.target !== before.target],
@@ -185,6 +214,11 @@ async function prepare(
     batch = before.batch
     seed = before.seed
     validation = before.validation
+    watches = before.watches
+  }
+  const watch = watches.earlyStop ? 'early-stop' : 'plateau'
+  if (Object.keys(watches).length > 0 && !validation) {
+    throw new UsageError(`--${watch} watches the validation: add --validation 0.1`)
   }
   let session = await open(file, options, io)
   let entry = chooseEntry(session, 'train', block)
@@ -192,7 +226,7 @@ async function prepare(
   const limit = session.model.manifest.dims.find((d) => d.name === dim)?.max ?? 1
   const feeds = entry.inputs.length > 0 ? await session.data.feeds('train', entry.inputs) : {}
   const rows = dim === undefined ? 1 : (await session.data.dataset('train')).rows
-  const trained = rows - Math.round(rows * (validation ?? 0))
+  const trained = typeof validation === 'number' ? rows - Math.round(rows * validation) : rows
   batch = Math.min(batch === 0 ? trained : (batch ?? limit), trained)
   if (batch > limit && dim !== undefined) {
     options = { ...options, dims: { ...options.dims, [dim]: batch } }
@@ -208,8 +242,17 @@ async function prepare(
     validation: validation ?? 0,
     target: options.target,
     dims: options.dims,
+    watches,
   }
   return { session, entry, feeds, plan }
+}
+
+/** A share of the rows, or the name of a data source. */
+function validationOf(call: Call): number | string | undefined {
+  const text = call.text('validation')
+  if (text !== undefined && /^[A-Za-z_]/.test(text)) return text
+  const what = 'it takes a share between 0 and 1, or the name of a data source'
+  return call.number('validation', what, (n) => n > 0 && n < 1)
 }
 
 /** `--lr` sets every learning rate of the block, `--set` any cell by its name. */

@@ -145,6 +145,72 @@ test('an interrupted training goes on to the same bits', async () => {
   expect(readdirSync(at)).not.toContain('w.checkpoint.safetensors')
 })
 
+/** The validation lies on y = 2 x, which the training passes on its way to 3 x. */
+const passing = (): string =>
+  folder({
+    'line.net': `${text}data {\n  held: csv("held.csv"; x = "x"; y = "y")\n}\n`,
+    'line.csv': rows(10),
+    'test.csv': rows(4),
+    'held.csv': rows(10).replaceAll(/,(.*)\n/g, (_, y) =>
+      y === 'y' ? ',y\n' : `,${(Number(y) * 2) / 3}\n`,
+    ),
+  })
+
+test('early stopping on a source of its own, interrupted and resumed', async () => {
+  const at = passing()
+  const out = join(at, 'w.safetensors')
+  const watched = ['--validation', 'held', '--early-stop', 'loss', '--patience', '6']
+  const args = ['train', join(at, 'line.net'), '--epochs', '90', '--batch', '3', '--out', out]
+  const whole = await netc([...args, ...watched, '--json'])
+  expect(whole.err).toBe('')
+  const done = whole.events().at(-1)!
+  const { best, metrics, epochs } = done as {
+    best: { epoch: number; value: number; wait: number; metric: string }
+    metrics: Record<string, Record<string, number>>
+    epochs: number
+  }
+  expect(best).toMatchObject({ metric: 'loss', wait: 6, epoch: epochs - 6 })
+  expect(epochs).toBeLessThan(60)
+  expect(metrics.validation!.loss).toBe(best.value)
+  const straight = readFileSync(out)
+  const evaluated = await netc(['eval', args[1]!, '-w', out, '--data', 'held', '--json'])
+  expect(evaluated.events()[0]!.metrics).toEqual({ held: metrics.validation })
+
+  const interruptAt = (text: string) => text.includes(`"epoch":${epochs - 2},`)
+  const first = await netc([...args, ...watched, '--json'], { interruptAt })
+  expect(first.code).toBe(130)
+  expect(readdirSync(at)).toContain('w.checkpoint.best.safetensors')
+  const again = [...args.slice(0, 2), '--out', out, '--resume']
+  expect(await netc([...again, '--patience', '7'])).toMatchObject({ code: 2 })
+  const second = await netc(again)
+  expect(second.err).toContain('early stop: loss has not been better for 6 epochs')
+  expect(second.out).toContain(`, of epoch ${best.epoch}: the best of ${epochs}`)
+  expect(readFileSync(out)).toEqual(straight)
+  expect(readdirSync(at).filter((name) => name.includes('checkpoint'))).toEqual([])
+})
+
+test('a plateau, and watches that are called wrongly', async () => {
+  const at = passing()
+  const args = ['train', join(at, 'line.net'), '--epochs', '20', '--out', join(at, 'w.safetensors')]
+  const slow = await netc([
+    ...args,
+    '--validation',
+    'held',
+    ...['--plateau', 'mae:min', '--plateau-patience', '2', '--factor', '0.1'],
+  ])
+  expect(slow.err).toContain('plateau: reg.lr lowered to 0.005000')
+  const wrong: readonly (readonly [string[], string])[] = [
+    [['--early-stop', 'loss'], '--early-stop watches the validation: add --validation 0.1'],
+    [['--patience', '3'], '--patience belongs to --early-stop METRIC'],
+    [['--plateau', 'loss:up', '--validation', '0.2'], '--plateau loss:up: it takes a metric'],
+    [['--early-stop', 'f1', '--validation', '0.2'], 'reg has no metric f1; it has loss, mae'],
+    [['--validation', 'hold'], 'has no data source hold'],
+    [['--validation', '2'], 'a share between 0 and 1, or the name of a data source'],
+  ]
+  for (const [more, message] of wrong)
+    expect((await netc([...args, ...more])).err).toContain(message)
+})
+
 test('a progress line an epoch, and the metrics on stdout', async () => {
   const at = line()
   const ran = await netc([
