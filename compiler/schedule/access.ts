@@ -21,19 +21,28 @@ export interface Access {
   readonly computedBy: ReadonlySet<string>
 }
 
-/** Row-major strides in elements. */
-export function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length).fill(1)
-  for (let d = shape.length - 2; d >= 0; d--) strides[d] = strides[d + 1]! * shape[d + 1]!
+/** Row-major strides in elements; a folded dimension has stride 0. */
+export function stridesOf(shape: readonly number[], folded: readonly boolean[] = []): number[] {
+  const strides = new Array<number>(shape.length).fill(0)
+  let stride = 1
+  for (let d = shape.length - 1; d >= 0; d--) {
+    if (folded[d]) continue
+    strides[d] = stride
+    stride *= shape[d]!
+  }
   return strides
 }
 
-export function accessOf(at: readonly Scalar[], shape: readonly number[]): Access {
+export function accessOf(
+  at: readonly Scalar[],
+  shape: readonly number[],
+  folded?: readonly boolean[],
+): Access {
   const strides = new Map<string, number>()
   const computed: { position: Scalar; stride: number; size: number; dimension: number }[] = []
   const computedBy = new Set<string>()
   let constant = 0
-  const dims = stridesOf(shape)
+  const dims = stridesOf(shape, folded)
   at.forEach((position, d) => {
     const stride = dims[d]!
     const affine = affineOf(position)

@@ -7,6 +7,7 @@ import { children, freeIndices, visit } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { cacheBytes } from './block.ts'
 import { readsOf } from './dependence.ts'
+import { foldedTimes } from './fold.ts'
 import {
   type Group,
   type Grouped,
@@ -14,7 +15,7 @@ import {
   groupEquations,
   type LoopGroup,
 } from './group.ts'
-import { equationsOf, type Segment, segmentsOf } from './segments.ts'
+import { type Alias, equationsOf, type Segment, segmentsOf } from './segments.ts'
 import { type TileOptions, tile } from './tile.ts'
 import type { Kernel, Nest, Slot } from './types.ts'
 
@@ -44,7 +45,14 @@ export interface ScheduledEntry {
   /** Every temp that is in memory. */
   readonly stored: ReadonlySet<string>
   /** Names for other times of a tensor, which are in the same place. */
-  readonly aliases: ReadonlyMap<string, string>
+  readonly aliases: ReadonlyMap<string, Alias>
+  /** Dimensions of time that a tensor does not keep in memory. */
+  readonly folded: ReadonlyMap<string, ReadonlySet<number>>
+}
+
+interface Tensors {
+  readonly tensorOf: (name: string) => Tensor
+  readonly foldedOf: (name: string) => ReadonlySet<number>
 }
 
 /** Seed and step cells, which random numbers read without an equation saying so. */
@@ -71,31 +79,38 @@ export function scheduleEntry(
   tensors: ReadonlyMap<string, Tensor>,
   { fuse, cache = cacheBytes }: ScheduleOptions,
 ): ScheduledEntry {
-  const aliases = new Map<string, string>()
-  const base = (name: string): string => aliases.get(name) ?? name
+  const aliases = new Map<string, Alias>()
+  const base = (name: string): string => aliases.get(name)?.tensor ?? name
   const tensorOf = (name: string): Tensor => tensors.get(base(name))!
   const shapeOf = (name: string): readonly number[] => tensorOf(name).shape.map((x) => x.size)
-  const grouped = entry.stages.map((stage) => {
+  const segmented = entry.stages.map((stage) => {
     const { segments, aliases: own } = segmentsOf(stage.equations)
-    for (const [name, tensor] of own) aliases.set(name, tensor)
-    return groupSegments(segments, { fuse, cache, shapeOf, updates: stage.updates })
+    for (const [name, alias] of own) aliases.set(name, alias)
+    return segments
   })
+  const grouped = entry.stages.map(({ updates }, s) =>
+    groupSegments(segmented[s]!, { fuse, cache, shapeOf, updates }),
+  )
   const parts = grouped.flatMap(partsOf)
 
   // A temp is in memory when somebody outside its own loop group needs it.
   const home = new Map<string, object>()
   for (const part of parts) for (const e of part.equations) home.set(e.target, part)
-  const stored = new Set<string>(entry.outputs.map((o) => o.tensor))
+  const kept = new Set<string>(entry.outputs.map((o) => o.tensor))
   for (const stage of entry.stages) {
-    for (const { value } of stage.updates) stored.add(value)
-    if (stage.objective) stored.add(stage.objective.loss)
+    for (const { value } of stage.updates) kept.add(value)
+    if (stage.objective) kept.add(stage.objective.loss)
   }
+  const folded = foldedTimes(segmented, aliases, kept)
+  const stored = new Set(kept)
   for (const part of parts) {
     for (const e of part.equations) {
       for (const r of readsOf(e)) if (home.get(r.tensor) !== part) stored.add(base(r.tensor))
     }
   }
 
+  const none: ReadonlySet<number> = new Set()
+  const foldedOf = (name: string): ReadonlySet<number> => folded.get(base(name)) ?? none
   const stages = entry.stages.map((stage, s): ScheduledStage => {
     const inPlace = new Map(grouped[s]!.flatMap(inPlaceOf))
     const over = new Set(inPlace.values())
@@ -113,7 +128,7 @@ export function scheduleEntry(
         }
         return segment.grouped.groups.map((group) => ({
           kind: 'kernel',
-          kernel: kernelOf(group, times, tensorOf, options),
+          kernel: kernelOf(group, times, { tensorOf, foldedOf }, options),
         }))
       })
     return {
@@ -122,7 +137,7 @@ export function scheduleEntry(
       loss: lossOf(entry, stage),
     }
   })
-  return { entry, stages, stored, aliases }
+  return { entry, stages, stored, aliases, folded }
 }
 
 function groupSegments(
@@ -179,7 +194,7 @@ function lossOf(entry: Entry, stage: Stage): string | undefined {
 function kernelOf(
   group: Group,
   times: readonly Index[],
-  tensorOf: (name: string) => Tensor,
+  { tensorOf, foldedOf }: Tensors,
   options: TileOptions,
 ): Kernel {
   const fixed = new Set([...times, ...(group.row ? [group.row] : [])].map((i) => i.name))
@@ -196,6 +211,7 @@ function kernelOf(
       tensor: name,
       dtype: tensor.dtype,
       shape: options.shapeOf(name),
+      folded: tensor.shape.map((_, d) => foldedOf(name).has(d)),
       bounds: tensor.shape.map((x) => x.bound),
     })
   }
@@ -271,7 +287,7 @@ export function kernelKey(kernel: Kernel): string {
     if (key === 'name') return isExtent(this) ? undefined : indexKey(value)
     return value
   })
-  const slots = kernel.slots.map((s) => [s.dtype, s.shape, s.bounds])
+  const slots = kernel.slots.map((s) => [s.dtype, s.shape, s.folded, s.bounds])
   const times = kernel.times.map((i) => [indexKey(i.name), i.extent.size])
   const range = kernel.range && indexKey(kernel.range.name)
   return JSON.stringify([slots, kernel.counts, times, range, nest])
@@ -305,7 +321,9 @@ export function flopsOf(equation: Equation): number {
   )
 }
 
-export const bytesOfSlot = (slot: Slot): number => slot.shape.reduce((n, size) => n * size, 4)
+/** In memory, at maximum extents. */
+export const bytesOfSlot = ({ shape, folded }: Slot): number =>
+  shape.reduce((n, size, d) => (folded[d] ? n : n * size), 4)
 
 /**
  * Bytes a kernel moves at maximum extents if each tensor it touches goes through once; in a loop over time once a step,

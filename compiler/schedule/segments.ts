@@ -24,14 +24,20 @@ export type Segment =
   | { readonly kind: 'straight'; readonly equations: readonly Equation[] }
   | LoopSegment
 
+/** What a name for another time stands for. */
+export interface Alias {
+  readonly tensor: string
+  /** The time of the loop, `@0`. */
+  readonly time: string
+}
+
 export interface Segmented {
   readonly segments: readonly Segment[]
-  /** What stands for another time of which tensor. */
-  readonly aliases: ReadonlyMap<string, string>
+  readonly aliases: ReadonlyMap<string, Alias>
 }
 
 export function segmentsOf(equations: readonly Equation[]): Segmented {
-  const aliases = new Map<string, string>()
+  const aliases = new Map<string, Alias>()
   return { segments: segments(order(equations), 0, (eq) => eq, aliases), aliases }
 }
 
@@ -46,7 +52,7 @@ function segments(
   steps: readonly Step[],
   depth: number,
   rename: Rename,
-  aliases: Map<string, string>,
+  aliases: Map<string, Alias>,
 ): Segment[] {
   const found: Segment[] = []
   let straight: Equation[] = []
@@ -92,7 +98,7 @@ function atTime(
   time: Index,
   dimensions: ReadonlyMap<string, number>,
   depth: number,
-  aliases: Map<string, string>,
+  aliases: Map<string, Alias>,
 ): Equation {
   const old = loop.time.get(equation.target)!
   const by = new Map<string, Scalar>([[old, index(time)]])
@@ -103,7 +109,7 @@ function atTime(
     const gap = dimension === undefined ? 0 : affineOf(inside.at[dimension]!)!.constant
     if (gap === 0) return inside
     const tensor = `${inside.tensor}@${depth}:${gap}`
-    aliases.set(tensor, inside.tensor)
+    aliases.set(tensor, { tensor: inside.tensor, time: time.name })
     return { ...inside, tensor }
   }
   return {

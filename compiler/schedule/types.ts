@@ -11,6 +11,8 @@ export interface Slot {
   readonly dtype: 'f32' | 'i32' | 'bool'
   /** Maximum extents; strides follow from them, row-major. */
   readonly shape: readonly number[]
+  /** Per dimension whether all its positions are one place in memory (fold.ts). */
+  readonly folded: readonly boolean[]
   /** Per dimension the bounded dim whose count is its true extent. */
   readonly bounds: readonly (string | undefined)[]
 }

@@ -100,13 +100,18 @@ function trace(scheduled: ScheduledEntry, input: DescribeInput): EntrySpec['trac
     }
   }
   const at = lossAt ?? last
-  const bytes = (name: string): number => bytesOfTensor(tensors.get(name)!)
-  return intactAfter(plan, at, bytes)
-    .filter((name) => tensors.get(name)!.role === 'temp' && tensors.get(name)!.dtype === 'f32')
-    .map((name) => ({
-      ...specOf(tensors.get(name)!, plan.addresses.get(name)!),
-      place: places.get(name) ?? '',
-    }))
+  const bytes = (name: string): number =>
+    bytesOfTensor(tensors.get(name)!, scheduled.folded.get(name))
+  return (
+    intactAfter(plan, at, bytes)
+      .filter((name) => tensors.get(name)!.role === 'temp' && tensors.get(name)!.dtype === 'f32')
+      // Of what a loop does not keep, only the last step is there.
+      .filter((name) => !scheduled.folded.has(name))
+      .map((name) => ({
+        ...specOf(tensors.get(name)!, plan.addresses.get(name)!),
+        place: places.get(name) ?? '',
+      }))
+  )
 }
 
 /** FNV-1a, 64 bits, over UTF-8, in hexadecimal. */

@@ -26,7 +26,7 @@ export function load(e: Read, context: Context): Value {
   const { module } = build
   const entry = slots.get(e.tensor)!
   const { slot } = entry
-  const access = accessOf(e.at, slot.shape)
+  const access = accessOf(e.at, slot.shape, slot.folded)
   const guard = guardOf(e, slot, context)
   const lanes = varyingIndex(context)
   const guardVaries = lanes !== undefined && guard.some((g) => freeIndices(g.position).has(lanes))
@@ -217,7 +217,7 @@ export function store(
   const { module } = build
   const entry = slots.get(tensor)!
   const { slot } = entry
-  const access = accessOf(at, slot.shape)
+  const access = accessOf(at, slot.shape, slot.folded)
   const lanes = varyingIndex(context)
   const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
   const { pointer, offset } = placeOf(entry, access, context)
@@ -260,7 +260,7 @@ export function scatterAdd(
   const { module } = build
   const entry = slots.get(tensor)!
   const { slot } = entry
-  const access = accessOf(at, slot.shape)
+  const access = accessOf(at, slot.shape, slot.folded)
   const { pointer, offset } = placeOf(entry, access, context)
   const to = (): Ref => build.get(pointer)
   if (varyingIndex(context) === undefined || context.width === 1) {

@@ -29,8 +29,9 @@ export interface MemoryPlan {
   readonly total: number
 }
 
-export function bytesOfTensor(tensor: Tensor): number {
-  return tensor.shape.reduce((n, x) => n * x.size, 4)
+/** `folded` dimensions take no place. */
+export function bytesOfTensor(tensor: Tensor, folded?: ReadonlySet<number>): number {
+  return tensor.shape.reduce((n, x, d) => (folded?.has(d) ? n : n * x.size), 4)
 }
 
 const align = (address: number): number => Math.ceil(address / alignment) * alignment
@@ -87,7 +88,11 @@ function planEntry(
   const placed: { address: number; end: number; life: Lifetime }[] = []
   const temps = [...lifetimes]
     .filter(([name]) => !addresses.has(name))
-    .map(([name, life]) => ({ name, life, size: align(bytesOfTensor(tensors.get(name)!)) }))
+    .map(([name, life]) => ({
+      name,
+      life,
+      size: align(bytesOfTensor(tensors.get(name)!, scheduled.folded.get(name))),
+    }))
     .sort((a, b) => b.size - a.size || a.life.first - b.life.first)
   for (const { name, life, size } of temps) {
     let address = base
@@ -102,7 +107,7 @@ function planEntry(
     addresses.set(name, address)
     top = Math.max(top, address + size)
   }
-  for (const [name, tensor] of scheduled.aliases) addresses.set(name, addresses.get(tensor)!)
+  for (const [name, { tensor }] of scheduled.aliases) addresses.set(name, addresses.get(tensor)!)
   return { plan: { addresses, peak: top - base, lifetimes }, end: top }
 }
 
@@ -115,7 +120,8 @@ function lifetimesOf(scheduled: ScheduledEntry): Map<string, Lifetime> {
     else lifetimes.set(name, { first: at, last: at })
   }
   for (const { kernel, number } of numbered(scheduled)) {
-    for (const { tensor } of kernel.slots) touch(scheduled.aliases.get(tensor) ?? tensor, number)
+    for (const { tensor } of kernel.slots)
+      touch(scheduled.aliases.get(tensor)?.tensor ?? tensor, number)
   }
   let last = -1
   for (const { steps, updates } of scheduled.stages) {

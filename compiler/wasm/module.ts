@@ -144,7 +144,10 @@ class ModuleEmitter {
     const call: Call = { addresses, counts, times: [], firstLocal: types.length }
     for (const stage of scheduled.stages) {
       for (const step of stage.steps) {
-        statements.push(...this.#zeroed(step, addresses), ...this.#step(step, call))
+        statements.push(
+          ...this.#zeroed(kernelsOf(step), false, addresses),
+          ...this.#step(step, call),
+        )
         const equations = step.kind === 'kernel' ? step.kernel.equations : []
         const makesLoss = equations.some((e) => e.target === stage.loss)
         if (entry.kind !== 'train' || stage.loss === undefined || !makesLoss) continue
@@ -182,12 +185,13 @@ class ModuleEmitter {
     )
   }
 
-  /** What is scattered to starts as zeros, once before all loops. */
-  #zeroed(step: ScheduledStep, { addresses }: EntryPlan): Ref[] {
+  /** What is added to starts as zeros: once before all loops, and where a loop keeps one step, in each (`folded`). */
+  #zeroed(kernels: readonly Kernel[], folded: boolean, { addresses }: EntryPlan): Ref[] {
     const module = this.#module
-    return kernelsOf(step).flatMap((kernel) =>
-      kernel.zeroed.map((name) => {
+    return kernels.flatMap((kernel) =>
+      kernel.zeroed.flatMap((name) => {
         const slot = kernel.slots.find((s) => s.tensor === name)!
+        if (slot.folded.includes(true) !== folded) return []
         return module.memory.fill(
           module.i32.const(addresses.get(name)!),
           module.i32.const(0),
@@ -198,7 +202,10 @@ class ModuleEmitter {
   }
 
   #step(step: ScheduledStep, call: Call): Ref[] {
-    if (step.kind === 'kernel') return [this.#call(step.kernel, call)]
+    if (step.kind === 'kernel') {
+      const { kernel } = step
+      return [...this.#zeroed([kernel], true, call.addresses), this.#call(kernel, call)]
+    }
     const module = this.#module
     const local = call.firstLocal + call.times.length
     const inside: Call = { ...call, times: [...call.times, local] }

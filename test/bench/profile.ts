@@ -82,7 +82,7 @@ const whole = (): void => functions[spec.name]!(...spec.counts.map((dim) => coun
 
 const entry = scheduled.entries.find((e) => e.entry.name === spec.name)!
 const { addresses } = scheduled.plan.entries.get(spec.name)!
-const addressOf = (name: string): number => addresses.get(entry.aliases.get(name) ?? name)!
+const addressOf = (name: string): number => addresses.get(entry.aliases.get(name)?.tensor ?? name)!
 interface Call {
   readonly kernel: Kernel
   /** Arguments before those for the times of loops around. */

@@ -121,3 +121,23 @@ describe('code', () => {
     expect(WebAssembly.validate(moduleOf(recurrent(5, 8), build).wasm as BufferSource)).toBe(true)
   })
 })
+
+describe('memory', () => {
+  const peak = (made: Program): number => moduleOf(made, builds[0]!).manifest.entries[0]!.peak
+
+  test('what a step makes for itself is kept for one step, what is carried or read later for all', () => {
+    // The gate z is used in its own step only; h is carried.
+    const gated = (steps: number): Program =>
+      program(
+        `input x: f32[${steps}, 16] input v: f32[16, 16] temp b: f32[${steps}, 16] temp z: f32[${steps}, 16]
+         temp h: f32[${steps}, 16] temp y: f32[16]`,
+        `b[t: ${steps}, k: 16] = h?[t - 1, k]
+         z[t: ${steps}, j: 16] = sum[k: 16](b[t, k] * v[k, j])
+         h[t: ${steps}, j: 16] = x[t, j] + z[t, 15 - j]
+         y[k: 16] = h[${steps - 1}, k]`,
+      )
+    compare(gated(6))
+    const perStep = (peak(gated(100)) - peak(gated(50))) / 50
+    expect(perStep).toBe(64)
+  })
+})
