@@ -3,9 +3,10 @@
  * does not is a scatter, into the cotangent itself when it is the only one, else into a temp that is added.
  */
 import { add, binary, constant, index, int, read, reduce, select } from '../ir/build.ts'
-import { freeIndices, freshName, renameBound, substitute } from '../ir/traverse.ts'
-import type { Equation, Index, Origin, Scalar, Tensor } from '../ir/types.ts'
+import { children, freeIndices, freshName, renameBound, substitute } from '../ir/traverse.ts'
+import type { Equation, Extent, Index, Origin, Scalar, Tensor } from '../ir/types.ts'
 import { simplifyEquation } from '../passes/simplify.ts'
+import { aligned } from './align.ts'
 import { type Gather, gatherOf } from './invert.ts'
 import type { Contribution } from './reverse.ts'
 import { boundedFirst, type Scope } from './scope.ts'
@@ -33,14 +34,16 @@ export function accumulate(
   for (const contribution of flow.contributions) {
     const whole = gatherOf(contribution, shape, scope.find)
     if (whole) {
-      gathers.push(whole)
+      const { equation, gather } = placed(contribution, whole, cotangent, scope)
+      if (equation) made.push(simplifyEquation(equation, scope.find))
+      gathers.push(gather)
       continue
     }
     const { equation, contribution: summed } = presum(contribution, cotangent, scope)
     if (equation) made.push(simplifyEquation(equation, scope.find))
     const gather = equation && gatherOf(summed, shape, scope.find)
     if (gather) gathers.push(gather)
-    else scatters.push(summed)
+    else scatters.push(aligned(summed, shape, scope.find))
   }
   if (gathers.length === 0 && scatters.length === 1 && flow.seed === 0) {
     const own = scatterOf(cotangent.name, scatters[0]!, cotangent)
@@ -81,6 +84,45 @@ function outIndices(tensor: Tensor, gathers: readonly Gather[], names: readonly 
     return { name, extent }
   })
 }
+
+/**
+ * What is long and fills a small part of the cotangent is computed there alone, as a tensor which the cotangent takes in
+ * at its place: `z[j + 128]` in one of four gates sends nothing to the other three.
+ */
+function placed(
+  c: Contribution,
+  whole: Gather,
+  like: Tensor,
+  scope: Scope,
+): { readonly equation: Equation | undefined; readonly gather: Gather } {
+  const outs = boundedFirst(c.domain)
+  const bounded = outs.filter((i) => i.extent.bound !== undefined)
+  const extents = outs.map((i) => i.extent)
+  const small = 2 * volume(extents) <= volume(like.shape)
+  if (!small || bounded.length > 1 || operations(c.value) < 2) {
+    return { equation: undefined, gather: whole }
+  }
+  const tensor = scope.temp(`${like.name}_part`, extents, like)
+  const value = read(
+    tensor,
+    outs.map((i) => index(i)),
+  )
+  const gather = gatherOf({ ...c, value }, like.shape, scope.find)
+  if (!gather) return { equation: undefined, gather: whole }
+  return {
+    equation: { target: tensor.name, outs, at: undefined, body: c.value, origin: c.origin },
+    gather,
+  }
+}
+
+/** Arithmetic outside of positions. */
+function operations(e: Scalar): number {
+  if (e.kind === 'read') return 0
+  const own = e.kind === 'unary' || e.kind === 'binary' || e.kind === 'reduce' ? 1 : 0
+  return children(e).reduce((n, child) => n + operations(child), own)
+}
+
+const volume = (extents: readonly Extent[]): number => extents.reduce((n, x) => n * x.size, 1)
 
 /**
  * The contribution summed beforehand over the domain indices that its positions do not use, so that what is left to

@@ -65,16 +65,29 @@ export function activityOf(
   params: ReadonlySet<string>,
 ): Activity {
   const reads = new Map(equations.map((eq) => [eq.target, dependencies(eq, rules)]))
-  const varied = new Set(params)
-  for (const { target } of equations) {
-    if ([...reads.get(target)!].some((t) => varied.has(t))) varied.add(target)
+  const readers = new Map<string, string[]>()
+  for (const [target, tensors] of reads) {
+    for (const tensor of tensors) {
+      const known = readers.get(tensor)
+      if (known) known.push(target)
+      else readers.set(tensor, [target])
+    }
   }
-  const useful = new Set([loss])
-  for (const { target } of [...equations].reverse()) {
-    if (useful.has(target)) for (const t of reads.get(target)!) useful.add(t)
-  }
+  const varied = reachable(params, (tensor) => readers.get(tensor) ?? [])
+  const useful = reachable([loss], (tensor) => reads.get(tensor) ?? [])
   const isActive = (tensor: string): boolean => varied.has(tensor) && useful.has(tensor)
   return { isActive, through: throughOf(isActive) }
+}
+
+/** With `from`; equations that read each other in a loop are reached like any. */
+function reachable(
+  from: Iterable<string>,
+  next: (tensor: string) => Iterable<string>,
+): ReadonlySet<string> {
+  const found = new Set(from)
+  // A set is walked in the order of insertion, what is added on the way too.
+  for (const tensor of found) for (const other of next(tensor)) found.add(other)
+  return found
 }
 
 /** `through` for tensors whose activity is known; answers are kept per node. */

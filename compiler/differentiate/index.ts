@@ -6,23 +6,20 @@
  *                                            d_x[n, i] = sum[o](d_y[n, o] * W[i, o])
  *
  * Per stage: find what is active, split equations whose parts are needed again (normalise.ts), then walk them from the
- * loss backwards (reverse.ts), define each cotangent once all its uses are seen (accumulate.ts, invert.ts). The
- * objectives, rules and `stopgrad`s are consumed. Limit: a forward value may not read, in an active equation of an earlier stage, a
+ * loss backwards (backward.ts, reverse.ts), define each cotangent once all its uses are seen (accumulate.ts,
+ * invert.ts). The objectives, rules and `stopgrad`s are consumed. Limit: a forward value may not read, in an active equation of an earlier stage, a
  * parameter that was updated in between.
  */
 
-import { read } from '../ir/build.ts'
-import { mapChildren } from '../ir/traverse.ts'
-import type { Entry, Equation, Objective, Program, RuleCall, Scalar, Stage } from '../ir/types.ts'
-import { readsOf } from '../passes/dce.ts'
+import { flatten, order } from '../ir/recurrence.ts'
+import { dependencies, mapChildren, readsOf } from '../ir/traverse.ts'
+import type { Entry, Equation, Objective, Program, Scalar, Stage } from '../ir/types.ts'
 import { mapEntries, mapEquations, type Pass } from '../passes/pass.ts'
 import { InternalError } from '../support/diagnostic.ts'
-import { accumulate } from './accumulate.ts'
 import { type Activity, activityOf } from './activity.ts'
+import { Backward, type Rules } from './backward.ts'
 import { normalise } from './normalise.ts'
-import { adjointOf, type Contribution } from './reverse.ts'
-import { adjointOfRule } from './rules.ts'
-import { cotangentName, Scope } from './scope.ts'
+import { Scope } from './scope.ts'
 
 export const differentiate: Pass = {
   name: 'differentiate',
@@ -54,8 +51,6 @@ function differentiateEntry(program: Program, entry: Entry): Entry {
     stages: stages.map((stage) => ({ ...stage, objective: undefined, rules: [] })),
   }
 }
-
-type Rules = ReadonlyMap<string, RuleCall>
 
 function differentiateStage(
   stages: readonly Stage[],
@@ -89,13 +84,13 @@ function differentiateStage(
 
 /** The backward pass goes after what the loss depends on; the rest of the stage may read the gradients. */
 function insert(stage: Stage, objective: Objective, backward: readonly Equation[]): Stage {
-  const needed = new Set([objective.loss, ...backward.flatMap((eq) => [...readsOf(eq)])])
-  for (const eq of [...stage.equations].reverse()) {
-    if (needed.has(eq.target)) for (const tensor of readsOf(eq)) needed.add(tensor)
-  }
+  const needed = dependencies(stage.equations, [
+    objective.loss,
+    ...backward.flatMap((eq) => [...readsOf(eq)]),
+  ])
   const forward = stage.equations.filter((eq) => needed.has(eq.target))
   const rest = stage.equations.filter((eq) => !needed.has(eq.target))
-  return { ...stage, equations: [...forward, ...backward, ...rest] }
+  return { ...stage, equations: flatten(order([...forward, ...backward, ...rest])) }
 }
 
 /** Differentiation reads persistent tensors again, in its own stage: they must still be what they were. */
@@ -112,101 +107,5 @@ function refuseStaleReads(stages: readonly Stage[], activity: Activity): void {
         )
       }
     }
-  }
-}
-
-class Backward {
-  readonly #equations: readonly Equation[]
-  readonly #objective: Objective
-  readonly #rules: Rules
-  readonly #activity: Activity
-  readonly #scope: Scope
-  readonly #made: Equation[] = []
-  readonly #flows = new Map<string, Contribution[]>()
-  /** Names of the indices over which each tensor is defined. */
-  readonly #indexNames = new Map<string, readonly string[]>()
-
-  constructor(
-    equations: readonly Equation[],
-    objective: Objective,
-    rules: Rules,
-    activity: Activity,
-    scope: Scope,
-  ) {
-    this.#equations = equations
-    this.#objective = objective
-    this.#rules = rules
-    this.#activity = activity
-    this.#scope = scope
-    for (const eq of equations) {
-      if (!eq.at)
-        this.#indexNames.set(
-          eq.target,
-          eq.outs.map((i) => i.name),
-        )
-    }
-  }
-
-  run(): readonly Equation[] {
-    const open = new Map(this.#objective.gradients.map((g) => [g.param, g.gradient]))
-    const firstUse = this.#firstUses(open)
-    for (let k = this.#equations.length - 1; k >= 0; k--) {
-      const eq = this.#equations[k]!
-      if (this.#activity.isActive(eq.target)) this.#propagate(eq)
-      for (const [param, gradient] of open) {
-        if (firstUse.get(param) !== k) continue
-        // Every use has been seen: the gradient is complete here, and its inputs are fresh.
-        this.#define(param, gradient)
-        open.delete(param)
-      }
-    }
-    for (const [param, gradient] of open) this.#define(param, gradient)
-    return this.#made
-  }
-
-  #firstUses(params: ReadonlyMap<string, string>): Map<string, number> {
-    const first = new Map<string, number>()
-    this.#equations.forEach((eq, k) => {
-      if (!this.#activity.isActive(eq.target)) return
-      const rule = this.#rules.get(eq.target)
-      for (const tensor of rule ? rule.args : readsOf(eq)) {
-        if (params.has(tensor) && !first.has(tensor)) first.set(tensor, k)
-      }
-    })
-    return first
-  }
-
-  #propagate(eq: Equation): void {
-    const isLoss = eq.target === this.#objective.loss
-    if (!isLoss && !this.#flows.has(eq.target)) return
-    const cotangent = this.#cotangentOf(eq.target, isLoss ? 1 : 0)
-    const rule = this.#rules.get(eq.target)
-    const adjoint = rule
-      ? adjointOfRule(rule, cotangent, this.#activity.isActive, this.#scope)
-      : adjointOf(eq, cotangent, this.#activity, this.#scope)
-    this.#made.push(...adjoint.helpers)
-    for (const { tensor, to } of adjoint.contributions) {
-      const flows = this.#flows.get(tensor)
-      if (flows) flows.push(to)
-      else this.#flows.set(tensor, [to])
-    }
-  }
-
-  /** Defines the cotangent of a tensor; constants are used as such, without a tensor. */
-  #cotangentOf(tensor: string, seed: number): (at: readonly Scalar[]) => Scalar {
-    const like = this.#scope.get(tensor)
-    const contributions = this.#flows.get(tensor) ?? []
-    if (contributions.length === 0) return () => ({ kind: 'const', type: 'f32', value: seed })
-    const own = this.#scope.temp(cotangentName(tensor), like.shape, like)
-    const names = this.#indexNames.get(tensor) ?? []
-    this.#made.push(...accumulate(own, { contributions, seed }, names, this.#scope))
-    return (at) => read(own, at)
-  }
-
-  #define(param: string, gradient: string): void {
-    const contributions = this.#flows.get(param) ?? []
-    const own = this.#scope.get(gradient)
-    const names = this.#indexNames.get(param) ?? []
-    this.#made.push(...accumulate(own, { contributions, seed: 0 }, names, this.#scope))
   }
 }

@@ -4,8 +4,9 @@
  * and text) or a tensor that no equation of the entry defines; an edge goes from what is read to what reads it. An
  * update is a dashed edge to the persistent tensor it changes.
  */
-import { readsOf } from './json.ts'
+
 import { printEquation, printExtent } from './print.ts'
+import { readsOf } from './traverse.ts'
 import type { Entry, Equation, Program, Tensor } from './types.ts'
 
 /** Longer equations are cut; the text form has them whole. */

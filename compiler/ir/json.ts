@@ -9,7 +9,7 @@
 import { positionAt, type Span } from '../support/span.ts'
 import { printEquation } from './print.ts'
 import { numberText } from './text.ts'
-import { visit } from './traverse.ts'
+import { readsOf } from './traverse.ts'
 import type {
   Entry,
   Equation,
@@ -48,17 +48,6 @@ export function programToJson(program: Program): Json {
       span: spanJson(d.span),
     })),
   }
-}
-
-/** The tensors that an equation reads, each once, in order of appearance. */
-export function readsOf(equation: Equation): string[] {
-  const names = new Set<string>()
-  for (const e of [equation.body, ...(equation.at ?? [])]) {
-    visit(e, (node) => {
-      if (node.kind === 'read') names.add(node.tensor)
-    })
-  }
-  return [...names]
 }
 
 function numberJson(value: number): number | string {
@@ -134,7 +123,7 @@ function equationJson(equation: Equation, program: Program): Json {
     at: equation.at?.map(scalarJson) ?? null,
     body: scalarJson(equation.body),
     text: printEquation({ ...equation, origin: { span: undefined, note: '' } }, program),
-    reads: readsOf(equation),
+    reads: [...readsOf(equation)],
     origin: { span: spanJson(equation.origin.span), note: equation.origin.note },
   }
 }

@@ -96,8 +96,10 @@ function arrange(nodes: readonly Node[]): Step[] {
 function loopOf(members: readonly Node[]): Loop {
   const inside = new Set(members.map((m) => m.equation.target))
   const own = members.map((m) => ({ ...m, reads: m.reads.filter((r) => inside.has(r.tensor)) }))
-  for (const candidate of own[0]!.equation.outs) {
+  const first = own[0]!.equation
+  for (const candidate of first.outs) {
     if (candidate.extent.bound !== undefined) continue
+    if (dimensionOf(first, candidate.name) === undefined) continue
     const found = timeFrom(candidate, own)
     if (!found) continue
     try {

@@ -1,7 +1,7 @@
-/** Walking and rebuilding scalar expressions. */
+/** Walking and rebuilding scalar expressions, and what equations read. */
 import { assertNever } from '../support/diagnostic.ts'
 import { binary, cast, reduce, select, unary } from './build.ts'
-import type { Index, Scalar } from './types.ts'
+import type { Equation, Index, Scalar } from './types.ts'
 
 export function children(e: Scalar): readonly Scalar[] {
   switch (e.kind) {
@@ -85,6 +85,32 @@ export function visit(e: Scalar, f: (node: Scalar) => void): void {
 
 export function some(e: Scalar, test: (node: Scalar) => boolean): boolean {
   return test(e) || children(e).some((child) => some(child, test))
+}
+
+/** The tensors that an equation reads. */
+export function readsOf(equation: Equation): Set<string> {
+  const found = new Set<string>()
+  for (const e of [equation.body, ...(equation.at ?? [])]) {
+    visit(e, (node) => {
+      if (node.kind === 'read') found.add(node.tensor)
+    })
+  }
+  return found
+}
+
+/** What `from` depends on through the equations, in loops too, with `from` itself. */
+export function dependencies(
+  equations: readonly Equation[],
+  from: Iterable<string>,
+): ReadonlySet<string> {
+  const definitions = new Map(equations.map((eq) => [eq.target, eq]))
+  const needed = new Set(from)
+  // A set is walked in the order of insertion, what is added on the way too.
+  for (const name of needed) {
+    const equation = definitions.get(name)
+    if (equation) for (const tensor of readsOf(equation)) needed.add(tensor)
+  }
+  return needed
 }
 
 /** The names of the index variables that `e` uses and does not itself bind. */

@@ -184,9 +184,9 @@ export interface Objective {
 }
 
 /**
- * Equations in an order in which each reads only what is defined before it, or what its own loop defines: equations
- * may read each other in a cycle that steps along an index (`recurrence.ts`). Reads of persistent tensors see the
- * values from before the stage; `updates` take effect together at its end.
+ * Equations in any order that `recurrence.ts` can bring them into: each reads what can be computed before it, and
+ * in a loop what an earlier step of the loop computes. Passes keep them in a computable order, loops together, where they
+ * can. Reads of persistent tensors see the values from before the stage; `updates` take effect together at its end.
  */
 export interface Stage {
   readonly equations: readonly Equation[]

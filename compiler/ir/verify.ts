@@ -10,9 +10,19 @@ import { InternalError } from '../support/diagnostic.ts'
 import { extentsIn } from './affine.ts'
 import { sameExtent, typeOf } from './build.ts'
 import { printEquation, printExtent } from './print.ts'
-import { flatten, order, type Step, Unordered } from './recurrence.ts'
-import { boundIndices } from './traverse.ts'
-import type { Entry, Equation, Extent, Program, Role, RuleCall, Stage, Tensor } from './types.ts'
+import { order, Unordered } from './recurrence.ts'
+import { boundIndices, dependencies } from './traverse.ts'
+import type {
+  Entry,
+  Equation,
+  Extent,
+  Objective,
+  Program,
+  Role,
+  RuleCall,
+  Stage,
+  Tensor,
+} from './types.ts'
 import { type ScalarScope, verifyPositions, verifyScalar } from './verify-scalar.ts'
 
 export function verify(program: Program, after: string): void {
@@ -32,8 +42,8 @@ class Verifier {
   #tensors = new Map<string, Tensor>()
   /** Names that may be read. */
   #defined = new Set<string>()
-  /** Targets of the loop that the equation is in: they are read a step away from where they are defined. */
-  #loop: ReadonlySet<string> = new Set()
+  /** What the equations of the list being checked define. */
+  #stageTargets: ReadonlySet<string> = new Set()
 
   constructor(program: Program, after: string) {
     this.#program = program
@@ -174,6 +184,7 @@ class Verifier {
       const loss = this.#readable(stage.objective.loss)
       const scalar = loss.shape.length === 0 && loss.dtype === 'f32'
       this.#expect(scalar, `the loss ${loss.name} is not an f32 of rank 0`)
+      this.#independent(stage, stage.objective)
     }
     for (const rule of stage.rules) this.#rule(rule)
     this.#unique(
@@ -184,6 +195,14 @@ class Verifier {
       const t = this.#persistent.get(target)
       this.#expect(t?.role === 'param' || t?.role === 'state', `update of ${target}`)
       this.#sameShape(this.#readable(value), t)
+    }
+  }
+
+  /** What a loss is made of may not depend on the gradients of that loss. */
+  #independent({ equations }: Stage, { loss, gradients }: Objective): void {
+    const needed = dependencies(equations, [loss])
+    for (const { gradient } of gradients) {
+      this.#expect(!needed.has(gradient), `the loss ${loss} depends on its gradient ${gradient}`)
     }
   }
 
@@ -198,7 +217,7 @@ class Verifier {
   #readable(name: string): Tensor {
     const tensor = this.#tensors.get(name)
     this.#expect(tensor !== undefined, `no tensor ${name}`)
-    const known = this.#defined.has(name) || this.#loop.has(name)
+    const known = this.#defined.has(name) || this.#stageTargets.has(name)
     this.#expect(known, `${name} is used before it is defined`)
     return tensor
   }
@@ -230,26 +249,19 @@ class Verifier {
     this.#defined = outer.defined
   }
 
-  /** Each reads what is before it in the list, or what its own loop computes. */
+  /** In the list they may stand in any order, if there is one in which they can be computed. */
   #checkEquations(equations: readonly Equation[]): void {
-    const loops = new Map<string, ReadonlySet<string>>()
-    for (const step of this.#order(equations)) {
-      if (step.kind === 'equation') continue
-      const targets = new Set(flatten([step]).map((eq) => eq.target))
-      for (const target of targets) loops.set(target, targets)
-    }
-    for (const equation of equations) {
-      this.#loop = loops.get(equation.target) ?? new Set()
-      this.#checkEquation(equation)
-    }
-    this.#loop = new Set()
+    this.#arrange(equations)
+    this.#stageTargets = new Set(equations.map((eq) => eq.target))
+    for (const equation of equations) this.#checkEquation(equation)
+    this.#stageTargets = new Set()
   }
 
-  #order(equations: readonly Equation[]): readonly Step[] {
+  #arrange(equations: readonly Equation[]): void {
     try {
-      return order(equations)
+      order(equations)
     } catch (error) {
-      if (error instanceof Unordered) return this.fail(error.message)
+      if (error instanceof Unordered) this.fail(error.message)
       throw error
     }
   }

@@ -47,6 +47,15 @@ function equationKey(eq: Equation, versions: ReadonlyMap<string, number>): strin
 }
 
 function shareEquations(entry: Entry): Entry {
+  // In a loop an equation may read what is defined, and found to be a copy, after it: then it may be equal to another.
+  for (let current = entry; ; ) {
+    const { next, alias } = shareOnce(current)
+    if (alias.size === 0) return next
+    current = next
+  }
+}
+
+function shareOnce(entry: Entry): { readonly next: Entry; readonly alias: Map<string, string> } {
   const fixed = protectedTensors(entry)
   const dtypes = new Map(entry.tensors.map((t) => [t.name, t.dtype]))
   const first = new Map<string, string>()
@@ -55,7 +64,7 @@ function shareEquations(entry: Entry): Entry {
     const tensor = alias.get(e.tensor)
     return tensor === undefined ? undefined : { ...e, tensor }
   }
-  const stages = entry.stages.map((stage, k): Stage => {
+  const shared = entry.stages.map((stage, k): Stage => {
     const versions = versionsBefore(entry.stages, k)
     const equations: Equation[] = []
     for (const before of stage.equations) {
@@ -67,17 +76,16 @@ function shareEquations(entry: Entry): Entry {
         equations.push(known === undefined ? eq : copyOf(eq, known, entry))
       } else alias.set(eq.target, known)
     }
-    const rules = stage.rules.map((rule) => ({
-      ...rule,
-      equations: rule.equations.map((eq) => replaceInEquation(eq, renameRead)),
-    }))
-    return { ...stage, equations, rules }
+    return { ...stage, equations }
   })
-  return {
-    ...entry,
-    stages,
-    tensors: entry.tensors.filter((t) => !alias.has(t.name)),
-  }
+  const rename = (eq: Equation): Equation => replaceInEquation(eq, renameRead)
+  const stages = shared.map((stage) => ({
+    ...stage,
+    equations: stage.equations.map(rename),
+    rules: stage.rules.map((rule) => ({ ...rule, equations: rule.equations.map(rename) })),
+  }))
+  const tensors = entry.tensors.filter((t) => !alias.has(t.name))
+  return { next: { ...entry, stages, tensors }, alias }
 }
 
 /** A kept equation whose value exists already reads it instead of computing it again. */

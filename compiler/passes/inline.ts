@@ -7,8 +7,13 @@
  * A constant, a copy and a single scalar operation of the module's cells is substituted everywhere; another
  * elementwise temp into its only read, when that read is evaluated no more often than the temp has elements; one made
  * of random numbers alone (a mask) wherever that holds, because it is meant to be computed again and not stored. A
- * body with a reduction never moves. Equations that took something in are simplified.
+ * body with a reduction never moves, nor the value that a loop carries (a guarded read, `h?[n, t - 1, k]`) into a
+ * reduction: products over it read it plainly. Equations that took something in are simplified.
+ *
+ * Substitution goes forward in the list, so in a loop it never goes around the cycle; the steps that a cycle takes in
+ * time stay what they are.
  */
+import { flatten, order } from '../ir/recurrence.ts'
 import {
   boundIndices,
   children,
@@ -39,6 +44,8 @@ interface Definition {
   readonly stage: number
   /** Substituted into every read, whatever it is evaluated. */
   readonly free: boolean
+  /** Computed in a loop from an earlier step. */
+  readonly carried: boolean
 }
 
 /**
@@ -53,13 +60,14 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
   const definitions = new Map<string, Definition>()
   const stages = entry.stages.map((stage, at) => {
     const versions = versionsBefore(entry.stages, at)
+    const inLoops = targetsInLoops(stage.equations)
     const equations = stage.equations.map((before) => {
       const context: Context = { extents: new Map(), tensor }
       addIndices(context, [...before.outs, ...boundIndices(before.body)])
       const counts = evaluations(before)
-      const after = replaceInBody(before, (read) => {
+      const after = replaceInBody(before, (read, reduced) => {
         const definition = definitions.get(read.tensor)
-        if (!definition) return undefined
+        if (!definition || (reduced && definition.carried)) return undefined
         if (!definition.free) {
           const own = volume(definition.equation.outs.map((i) => i.extent))
           const often = counts.get(read.tensor)
@@ -78,6 +86,7 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
           equation: eq,
           stage: at,
           free: kind === 'free' || (readable && isShort(eq.body)),
+          carried: inLoops.has(eq.target) && some(eq.body, isGuarded),
         })
       return eq
     })
@@ -90,11 +99,23 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
  * Positions keep what they read: a position that holds data is clamped, and the same value without the read would have
  * to be proven in range.
  */
-function replaceInBody(eq: Equation, by: (read: ReadNode) => Scalar | undefined): Equation {
-  const replace = (e: Scalar): Scalar =>
-    e.kind === 'read' ? (by(e) ?? e) : mapChildren(e, replace)
-  const body = replace(eq.body)
+function replaceInBody(
+  eq: Equation,
+  by: (read: ReadNode, reduced: boolean) => Scalar | undefined,
+): Equation {
+  const replace = (e: Scalar, reduced: boolean): Scalar =>
+    e.kind === 'read'
+      ? (by(e, reduced) ?? e)
+      : mapChildren(e, (child) => replace(child, reduced || e.kind === 'reduce'))
+  const body = replace(eq.body, false)
   return body === eq.body ? eq : { ...eq, body }
+}
+
+const isGuarded = (e: Scalar): boolean => e.kind === 'read' && e.guarded
+
+function targetsInLoops(equations: readonly Equation[]): ReadonlySet<string> {
+  const loops = order(equations).filter((step) => step.kind === 'loop')
+  return new Set(flatten(loops).map((eq) => eq.target))
 }
 
 /** Tensors that an equation copies element by element. */

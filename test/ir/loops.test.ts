@@ -127,11 +127,12 @@ describe('refused', () => {
   test('at a time from data', () => {
     refused('input k: i32[3] range 3 temp y: f32[3]', 'y[t: 3] = y[k[t]] + 1.0', 'no order for y')
   })
-  test('a value after the loop before the loop in the list', () => {
-    refused(
-      'temp a: f32[3] temp y: f32[3]',
-      'y[t: 3] = a[t]  a[t: 3] = a?[t - 1] + 1.0',
-      'a is used before it is defined',
-    )
-  })
+})
+
+test('what is not in a loop may stand in any order too', () => {
+  const y = evaluate(
+    'temp a: f32[3] temp y: f32[3]',
+    'y[t: 3] = a[t]  a[t: 3] = where(t == 0, 0.0, a?[t - 1]) + 1.0',
+  )
+  expect(y).toEqual([1, 2, 3])
 })

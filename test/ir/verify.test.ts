@@ -74,7 +74,16 @@ const broken: readonly (readonly [string, string, string])[] = [
   ['p(x) -> y = y', 'p(x) -> y = y, y = x', 'two of output y'],
   ['label: i32[batch] range 2', 'label: f32[batch] range 2', 'has a range'],
   ['loss[] =', 'h[n: batch, o: 2] = 0.0\nloss[] =', 'h is defined already'],
-  ['loss[] = sum[m: batch](h[m, label[m]])', 'loss[] = W_1[0, 0]', 'used before it is defined'],
+  [
+    'loss[] = sum[m: batch](h[m, label[m]])',
+    'loss[] = W_1[0, 0]',
+    'the loss loss depends on its gradient d_W',
+  ],
+  [
+    'temp y: f32[3]\n',
+    'temp y: f32[3]\n  temp z: f32[]\n  stage { z[] = y[0] }\n',
+    'y is used before it is defined',
+  ],
   [
     'loss[] = sum[m: batch](h[m, label[m]])',
     'loss[] = sum[o: 2](sum[o: 2](1.0))',

@@ -14,7 +14,7 @@ import {
   runEquations,
   type State,
 } from '../../compiler/ir/evaluate.ts'
-import { visit } from '../../compiler/ir/traverse.ts'
+import { dependencies } from '../../compiler/ir/traverse.ts'
 import type { Entry, Equation, Program, Stage } from '../../compiler/ir/types.ts'
 
 export interface GradientCheck {
@@ -111,18 +111,8 @@ function entryOf(program: Program, name: string): Entry {
 
 /** The equations of a stage that its loss depends on. */
 function needed(stage: Stage, loss: string): Equation[] {
-  const names = new Set([loss])
-  const equations: Equation[] = []
-  for (const equation of stage.equations.toReversed()) {
-    if (!names.has(equation.target)) continue
-    equations.unshift(equation)
-    for (const e of [equation.body, ...(equation.at ?? [])]) {
-      visit(e, (node) => {
-        if (node.kind === 'read') names.add(node.tensor)
-      })
-    }
-  }
-  return equations
+  const names = dependencies(stage.equations, [loss])
+  return stage.equations.filter((equation) => names.has(equation.target))
 }
 
 function compare(
