@@ -8,6 +8,7 @@ import type { Program, Tensor } from './ir/types.ts'
 import { cacheBytes } from './schedule/block.ts'
 import { canonicalEntry } from './schedule/canonical.ts'
 import { type ScheduledEntry, type ScheduleOptions, scheduleEntry } from './schedule/kernels.ts'
+import { padReads } from './schedule/pad.ts'
 import { separateBlocks } from './schedule/separate.ts'
 import type { Target } from './wasm/assembler.ts'
 import { describe } from './wasm/describe.ts'
@@ -41,7 +42,7 @@ export function schedule(program: Program, options: ScheduleOptions): Scheduled 
   const tables = new Map<ScheduledEntry, ReadonlyMap<string, Tensor>>()
   const entries = program.entries.map((entry) => {
     const canonical = separateBlocks(
-      canonicalEntry(entry, taken),
+      padReads(canonicalEntry(entry, taken), persistent),
       persistent,
       options.cache ?? cacheBytes,
     )
