@@ -23,6 +23,7 @@ import {
   type Bound,
   defineDims,
   evalDim,
+  evalShape,
   matchShape,
   type TensorType,
   textOf,
@@ -37,6 +38,7 @@ import {
   asTensor,
   describe,
   errorValue,
+  lazy,
   number,
   renamed,
   scalar,
@@ -266,7 +268,8 @@ function bindParams(
       }
     }
     const type = param.type?.kind === 'tensor' ? param.type : undefined
-    const tensor = type === undefined ? value : asTensor(value)
+    const one = type === undefined ? value : asTensor(value)
+    const tensor = type === undefined || args.has(name) ? one : filled(one, type, within)
     if (tensor === undefined) continue
     if (tensor.kind === 'tensor') {
       const typed = type === undefined ? tensor : converted(tensor, type.dtype)
@@ -279,6 +282,13 @@ function bindParams(
     if (made !== undefined) made.used = true
   }
   return fine ? true : undefined
+}
+
+/** A default of one number stands for a tensor of that number: `mask: [N, T] = 1`. */
+function filled(value: Value | undefined, type: TensorType, within: Context): Value | undefined {
+  if (value?.kind !== 'tensor' || value.shape.length > 0 || type.dims.length === 0) return value
+  const shape = evalShape(type.dims, within)
+  return shape === undefined ? errorValue : lazy(value.dtype, shape, value.body)
 }
 
 /** The shape of an argument under the names of the signature. */

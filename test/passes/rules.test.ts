@@ -53,6 +53,7 @@ const examples: readonly (readonly [rule: string, before: string, after: string]
   ],
   ['not not b -> b', 'where(not(not(a[i] > 0.0)), a[i], b[i])', 'where(a[i] > 0.0, a[i], b[i])'],
   ['min(i, 9) -> i, max(i, 0) -> i where i in [0, 9]', 'f32(min(max(k[i], 0), 4))', 'f32(k[i])'],
+  ['random >= 0 -> true', 'where(random#1(i) >= 0.0, a[i], b[i])', 'a[i]'],
   ['--x -> x', '-(-(a[i]))', 'a[i]'],
   ['-(a - b) -> b - a', '-(a[i] - b[i])', 'b[i] - a[i]'],
   ['x * 0 -> 0', 'a[i] * 0.0 + 0.0 * b[i]', '0.0'],

@@ -89,6 +89,11 @@ export const arithmeticRules: readonly Rule[] = [
       ? binary('sub', e.value.right, e.value.left)
       : undefined,
   ),
+  on('binary', 'random >= 0 -> true', (e) =>
+    e.op === 'ge' && e.left.kind === 'random' && isConst(e.right, 0)
+      ? constant(-1, 'bool')
+      : undefined,
+  ),
   on('binary', 'x * 0 -> 0', (e) =>
     e.op === 'mul' && isFloat(e) && (isConst(e.left, 0) || isConst(e.right, 0)) ? zero : undefined,
   ),
