@@ -1,111 +1,73 @@
 /**
- * `npm run models [-- NAME … --json]`: trains each model of models/ on its real data with the command line, from a fixed
- * seed, and prints the figure it reaches beside the one it has to; exits 1 where one is missed. Minutes, not seconds.
+ * `npm run models -- NAME … | --all [--json] [--write]`: trains models of models/ on their real data with the command line,
+ * from fixed seeds, and prints the figures they reach beside those they have to; exits 1 where one is missed. Minutes to
+ * hours. `--write` puts the results into the table of models/README.md.
  */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { analyze } from '../../compiler/compile.ts'
-import { readSource } from '../../runtime/data/index.ts'
-import { leastSquares, rSquared } from '../support/least-squares.ts'
+import { iris, regression, xor } from './models/basic.ts'
+import { mnist } from './models/mnist.ts'
+import { type Result, reached, type Task, Tools } from './models/task.ts'
 
-interface Figure {
-  readonly model: string
-  readonly args: readonly string[]
-  readonly metric: string
-  readonly atLeast: () => Promise<{ readonly value: number; readonly why: string }>
-}
-
-const bar =
-  (value: number, why = '') =>
-  async () => ({ value, why })
-
-const figures: readonly Figure[] = [
-  { model: 'mnist', args: ['--epochs', '10'], metric: 'accuracy', atLeast: bar(0.98) },
-  { model: 'iris', args: [], metric: 'accuracy', atLeast: bar(0.95) },
-  {
-    model: 'regression',
-    args: [],
-    metric: 'r2',
-    // Rounding of the single-precision training may cost the last digits.
-    atLeast: async () => ({ value: (await closedForm()) - 1e-4, why: 'least squares' }),
-  },
-  { model: 'xor', args: [], metric: 'accuracy', atLeast: bar(1) },
-]
-
-/** r² on the test split of regression.net of the exact least-squares fit to its training split. */
-async function closedForm(): Promise<number> {
-  const file = 'models/regression.net'
-  const { program } = analyze(readFileSync(file, 'utf8'), { file })
-  if (!program) throw new Error(`${file} does not compile`)
-  const open = async (path: string) => new Uint8Array(readFileSync(join('node_modules', path)))
-  const [train, test] = program.data
-  const fitted = await readSource(train!, open)
-  const held = await readSource(test!, open, { encoding: fitted.encoding })
-  const numbers = (set: typeof fitted, k: number) => Float64Array.from(set.columns[k]!.data, Number)
-  const width = fitted.columns[0]!.data.length / fitted.rows
-  const weights = leastSquares(numbers(fitted, 0), numbers(fitted, 1), width)
-  return rSquared(numbers(held, 0), numbers(held, 1), width, weights)
-}
+const tasks: readonly Task[] = [mnist, iris, regression, xor]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean' }, all: { type: 'boolean' } },
+  options: { json: { type: 'boolean' }, all: { type: 'boolean' }, write: { type: 'boolean' } },
 })
-const unknown = positionals.filter((name) => !figures.some((f) => f.model === name))
-if (unknown.length > 0) {
-  console.error(
-    `no model ${unknown.join(', ')}: there are ${figures.map((f) => f.model).join(', ')}`,
-  )
+const unknown = positionals.filter((name) => !tasks.some((task) => task.name === name))
+if (unknown.length > 0 || (positionals.length === 0 && !flags.all)) {
+  if (unknown.length > 0) console.error(`no model ${unknown.join(', ')}.`)
+  console.error('usage: npm run models -- NAME … | --all [--json] [--write]\n')
+  for (const { name, summary } of tasks) console.error(`  ${name.padEnd(14)} ${summary}`)
   process.exit(2)
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'netc-models-'))
-let missed = false
-for (const { model, args, metric, atLeast } of figures) {
-  if (positionals.length > 0 && !positionals.includes(model)) continue
-  const out = join(folder, `${model}.safetensors`)
-  const run = spawnSync(
-    process.execPath,
-    [
-      'compiler/cli/netc.cjs',
-      'train',
-      `models/${model}.net`,
-      '--json',
-      '--seed',
-      '1',
-      '--out',
-      out,
-      ...args,
-    ],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 },
-  )
-  if (run.status !== 0) process.exit(run.status ?? 70)
-  const done = JSON.parse(run.stdout.trimEnd().split('\n').pop()!)
-  const value: number = done.metrics.test[metric]
-  const bound = await atLeast()
-  const reached = value >= bound.value
-  missed ||= !reached
-  const line = {
-    model,
-    metric,
-    value,
-    atLeast: bound.value,
-    why: bound.why,
-    epochs: done.epochs,
-    seconds: done.seconds,
-    reached,
-  }
-  if (flags.json) console.log(JSON.stringify(line))
-  else {
-    const against = `at least ${bound.value.toFixed(4)}${bound.why && ` (${bound.why})`}`
-    console.log(
-      `${model.padEnd(11)} test ${metric} ${value.toFixed(4)}, ${against}: ${reached ? 'reached' : 'MISSED'}  ` +
-        `(${done.epochs} epochs, ${done.seconds.toFixed(1)} s)`,
-    )
+const tools = new Tools('build/models')
+const results: Result[] = []
+for (const task of tasks) {
+  if (!flags.all && !positionals.includes(task.name)) continue
+  for await (const result of task.run(tools)) {
+    results.push(result)
+    console.log(flags.json ? JSON.stringify({ ...result, reached: reached(result) }) : show(result))
   }
 }
-rmSync(folder, { recursive: true })
-process.exit(missed ? 1 : 0)
+if (flags.write) writeTable(results)
+process.exit(results.every(reached) ? 0 : 1)
+
+function show(result: Result): string {
+  const { model, data, figure, value, bound, epochs, seconds } = result
+  const against = bound ? `, ${bound.is} ${digits(bound.value)}` : ''
+  const verdict = bound ? (reached(result) ? ': reached' : ': MISSED') : ''
+  const spent = `(${epochs} epochs, ${duration(seconds)})`
+  return `${model} on ${data}: ${figure} ${digits(value)}${against}${verdict}  ${spent}`
+}
+
+function digits(value: number): string {
+  return Number(value.toPrecision(4)).toString()
+}
+
+function duration(seconds: number): string {
+  return seconds < 100 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} min`
+}
+
+/** Replaces the rows of these models between the marks of models/README.md, keeping the others. */
+function writeTable(rows: readonly Result[]): void {
+  const file = 'models/README.md'
+  const text = readFileSync(file, 'utf8')
+  const [before, table, after] = text.split(/<!-- table -->|<!-- end -->/)
+  if (table === undefined || after === undefined) throw new Error(`${file} has no table`)
+  const [head, rule, ...old] = table.trim().split('\n')
+  const keyOf = (line: string): string => line.split('|').slice(1, 3).join('|') + line.split('|')[6]
+  const lines = new Map(old.map((line) => [keyOf(line), line]))
+  for (const r of rows) {
+    const bound = r.bound ? `${r.bound.is} ${digits(r.bound.value)}` : ''
+    const size = `${(r.bytes / 1024).toFixed(1)} KB`
+    const count = r.parameters.toLocaleString('en-US')
+    const cells = [r.model, r.data, count, r.epochs, duration(r.seconds), r.figure, digits(r.value)]
+    const line = `| ${[...cells, bound, size].join(' | ')} |`
+    lines.set(keyOf(line), line)
+  }
+  const all = [head, rule, ...[...lines.values()].sort()].join('\n')
+  writeFileSync(file, `${before}<!-- table -->\n${all}\n<!-- end -->${after}`)
+}
