@@ -35,6 +35,8 @@ export interface CompileOptions {
   readonly targets?: readonly Target[]
   /** Finds the text of an imported file; without it nothing can be imported. */
   readonly resolve?: (path: string, from: Source) => Source | undefined
+  /** Gives the bytes of a file that a vocabulary is made of; without it a vocabulary has to list its tokens. */
+  readonly readFile?: (path: string, from: Source) => Uint8Array | undefined
   /**
    * Intermediate tensors that become outputs of each entry that computes them, by path (`classify.relu_1`) or the end of
    * one; gradients too (`d_classify.relu_1`, in train entries). An unknown name is an error, NET6080.
@@ -77,7 +79,7 @@ export function compile(text: string, options: CompileOptions = {}): Compiled {
 /** The front half: parses and elaborates, without a pass and without code. */
 export function analyze(
   text: string,
-  options: Pick<CompileOptions, 'file' | 'dims' | 'resolve'> = {},
+  options: Pick<CompileOptions, 'file' | 'dims' | 'resolve' | 'readFile'> = {},
 ): { readonly diagnostics: readonly Diagnostic[]; readonly program: Program | undefined } {
   const diagnostics = new Diagnostics()
   const file = parse({ file: options.file ?? 'model.net', text }, diagnostics)
@@ -85,7 +87,11 @@ export function analyze(
     ? undefined
     : elaborate(
         file,
-        { dims: options.dims ?? {}, resolve: options.resolve ?? (() => undefined) },
+        {
+          dims: options.dims ?? {},
+          resolve: options.resolve ?? (() => undefined),
+          readFile: options.readFile ?? (() => undefined),
+        },
         diagnostics,
       )
   return { diagnostics: diagnostics.all, program: diagnostics.hasErrors ? undefined : program }

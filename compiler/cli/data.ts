@@ -1,7 +1,4 @@
 /** The `data` block of a model, found on disk and read: each source becomes feeds for a block's inputs. */
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import {
   type Dataset,
   type Encoding,
@@ -15,41 +12,9 @@ import { diagnostic } from '../support/catalogue.ts'
 import { type Diagnostic, Diagnostics } from '../support/diagnostic.ts'
 import type { InputSpec } from '../wasm/manifest.ts'
 import { InputError } from './errors.ts'
-import { type Io, reason } from './io.ts'
+import { locate, readBytes } from './files.ts'
+import type { Io } from './io.ts'
 import { report } from './model-file.ts'
-
-/** Where packages may be: beside the model, beside the caller, beside netc. */
-function packageFolders(modelFile: string): string[] {
-  const own = dirname(fileURLToPath(import.meta.url))
-  const folders = new Set<string>()
-  for (const start of [dirname(resolve(modelFile)), process.cwd(), own]) {
-    for (let folder = start; ; folder = dirname(folder)) {
-      const packages = join(folder, 'node_modules')
-      if (existsSync(packages)) folders.add(packages)
-      if (folder === dirname(folder)) break
-    }
-  }
-  return [...folders]
-}
-
-const isFile = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isFile() === true
-
-/** The file that a path of a data block means, or the folders where it is not. */
-export function locate(path: string, modelFile: string): string | readonly string[] {
-  const own = dirname(modelFile)
-  if (isAbsolute(path)) return isFile(path) ? path : [dirname(path)]
-  const folders = [own, ...packageFolders(modelFile)]
-  return folders.map((folder) => join(folder, path)).find(isFile) ?? folders
-}
-
-export function readBytes(path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(readFileSync(path))
-  } catch (error) {
-    throw new InputError(`cannot read ${path}: ${reason(error)}`)
-  }
-}
 
 class Missing extends InputError {
   readonly path: string

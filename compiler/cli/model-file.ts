@@ -1,12 +1,14 @@
 /** Reads a `.net` file and those it imports, compiles, and prints what is wrong with it. */
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import type { Program } from '../ir/types.ts'
 import type { Diagnostic } from '../support/diagnostic.ts'
 import { diagnosticJson, renderAll } from '../support/render.ts'
 import type { Source } from '../support/span.ts'
 import { type Compiled, loadCompiler, type Target } from './compiler.ts'
 import { InputError, Reported, UsageError } from './errors.ts'
+import { locate, readBytes } from './files.ts'
 import { type Io, json, reason } from './io.ts'
 
 export interface CompileOptions {
@@ -42,6 +44,21 @@ export function resolveImport(path: string, from: Source): Source | undefined {
   }
 }
 
+/** The bytes of a file that `from` names, found as the files of a data block are. */
+export function readDataFile(path: string, from: Source): Uint8Array | undefined {
+  const found = locate(path, from.file)
+  return typeof found === 'string' ? gunzip(readBytes(found), path) : undefined
+}
+
+function gunzip(bytes: Uint8Array, path: string): Uint8Array {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  try {
+    return gunzipSync(bytes)
+  } catch {
+    throw new InputError(`${path}: its gzip data is damaged or cut off`)
+  }
+}
+
 /** Prints diagnostics; throws when there are errors among them. */
 export function report(diagnostics: readonly Diagnostic[], isJson: boolean, io: Io): void {
   if (isJson) for (const d of diagnostics) json(io, { event: 'diagnostic', ...diagnosticJson(d) })
@@ -66,6 +83,7 @@ export async function compileFile(
     dims: { ...options.dims },
     targets: options.targets,
     resolve: resolveImport,
+    readFile: readDataFile,
   })
   report(diagnostics, options.json, io)
   if (!program) throw new InputError(`${path} could not be compiled`)

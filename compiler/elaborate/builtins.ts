@@ -12,6 +12,7 @@ import type { Expr } from '../syntax/ast.ts'
 import type { Given } from './arguments.ts'
 import { type Context, inner } from './context.ts'
 import { aligned, applyMinMax, applyUnary, converted, nounOf } from './elementwise.ts'
+import { limitIds } from './reads.ts'
 import {
   asTensor,
   describe,
@@ -212,9 +213,7 @@ function onehot(label: Value, index: Value, span: Span, ctx: Context): Value {
     return errorValue
   }
   const extent = b.body.kind === 'index' ? ctx.world.extents.get(b.body.name) : undefined
-  if (a.body.kind === 'read' && extent !== undefined && extent.bound === undefined) {
-    ctx.entry.limitRange(a.body.tensor, extent.size)
-  }
+  if (extent !== undefined && extent.bound === undefined) limitIds(a.body, extent, span, ctx)
   return lazy('f32', all.shape, cast('f32', binary('eq', b.body, a.body)), all.indices)
 }
 

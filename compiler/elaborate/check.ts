@@ -4,7 +4,7 @@
  */
 
 import { suggest } from '../support/suggest.ts'
-import type { Block, Item, Name, Param, Rule } from '../syntax/ast.ts'
+import type { Block, Expr, Item, Name, Param, Rule, Statement, Type } from '../syntax/ast.ts'
 import { walk } from '../syntax/walk.ts'
 import { isBuiltin, reservedCalls } from './builtins.ts'
 import type { Callable, Definition, World } from './context.ts'
@@ -20,6 +20,7 @@ interface Body {
 
 export function checkDefinitions(items: Items, world: World): void {
   const own = [...world.definitions.values()].map((d: Definition) => d.item)
+  checkTypes([...own, ...items.trains, ...items.predicts, ...items.rules], items, world)
   for (const item of own) {
     if (!world.instantiated.has(item)) {
       checkNames(item, item.kind === 'optimizer' ? ['p', 'g'] : [], world)
@@ -28,6 +29,19 @@ export function checkDefinitions(items: Items, world: World): void {
   for (const rule of items.rules) checkNames(rule, ruleNames(rule), world)
   if (world.diagnostics.hasErrors) return
   for (const item of [...own, ...items.trains, ...items.predicts]) warnUnused(item, world)
+}
+
+/** Every vocabulary that a type names is declared. */
+function checkTypes(all: readonly Item[], items: Items, world: World): void {
+  const names = [...items.vocabs.map((v) => v.name.text), 'int', 'bool']
+  walk(all, (node) => {
+    const type = node as Expr | Statement | Type
+    if (type.kind === 'tensor' && type.vocab !== undefined && !names.includes(type.vocab.text)) {
+      const { text: name, span } = type.vocab
+      world.report('NET2060', span, { name, suggestion: suggest(name, names) })
+    }
+    return undefined
+  })
 }
 
 /** What a pipe may end in by its bare name. */

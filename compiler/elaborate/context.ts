@@ -4,7 +4,7 @@
  * blocks, calls) reach each other through `World.evaluator`, so that no module imports in a circle.
  */
 
-import type { Extent, Index, Origin, Tensor } from '../ir/types.ts'
+import type { Extent, Index, Origin, Tensor, Vocabulary } from '../ir/types.ts'
 import type { Code, catalogue } from '../support/catalogue.ts'
 import { diagnostic } from '../support/catalogue.ts'
 import type { CallFrame, Diagnostics, Label } from '../support/diagnostic.ts'
@@ -27,6 +27,8 @@ export const limits = {
   fusable: 1000,
   bytes: 2 ** 31,
   total: 2 ** 32,
+  /** Of one vocabulary. */
+  tokens: 65_536,
 } as const
 
 export type Callable = Fn | Layer | Net
@@ -110,6 +112,15 @@ export interface Cell {
   readonly net: string | undefined
 }
 
+/** What an earlier round over the same program found. */
+export interface Known {
+  readonly params: ReadonlyMap<string, readonly TensorValue[]>
+  readonly vocabularies: ReadonlyMap<string, Vocabulary>
+}
+
+/** The bytes of a file that a declaration in `from` names. */
+export type ReadFile = (path: string, from: Source) => Uint8Array | undefined
+
 type Args<C extends Code> = Parameters<(typeof catalogue)[C]['text']>[0]
 
 export class World {
@@ -127,6 +138,11 @@ export class World {
   /** The definitions that something called. */
   readonly instantiated = new Set<object>()
   readonly evaluator: Evaluator
+  readonly readFile: ReadFile
+  /** By name, in source order. */
+  readonly vocabularies = new Map<string, Vocabulary>()
+  /** Those that an earlier round read. */
+  readonly readVocabularies: ReadonlyMap<string, Vocabulary>
   init: EntryBuilder | undefined
   calls = 0
   equations = 0
@@ -142,11 +158,14 @@ export class World {
   constructor(
     diagnostics: Diagnostics,
     evaluator: Evaluator,
-    known: ReadonlyMap<string, readonly TensorValue[]>,
+    { params, vocabularies }: Known,
+    readFile: ReadFile,
   ) {
     this.diagnostics = diagnostics
     this.evaluator = evaluator
-    this.known = known
+    this.known = params
+    this.readVocabularies = vocabularies
+    this.readFile = readFile
   }
 
   /** Reports once per place and text. */

@@ -49,7 +49,7 @@ function declareInputs(
       within.scope.define(name, errorValue, param.name.span)
       continue
     }
-    const { dims, dtype } = param.type
+    const { dims, dtype, vocab } = param.type
     const unknown = dims.find(
       (d): d is Extract<Expr, { readonly kind: 'name' }> =>
         d.kind === 'name' && world.globals.find(d.name) === undefined,
@@ -72,7 +72,8 @@ function declareInputs(
       role: 'input',
       span: param.span,
       initial: undefined,
-      range: undefined,
+      range: vocab && world.vocabularies.get(vocab.text)?.tokens.length,
+      vocabulary: vocab?.text,
     })
     entry.inputs.push(stored)
     within.scope.define(
@@ -93,6 +94,7 @@ export function elaboratePredict(predict: Predict, ctx: Context): void {
   const name = last?.kind === 'bind' || last?.kind === 'equation' ? nameOfTarget(last) : undefined
   const expr = last?.kind === 'value' ? last.value : undefined
   const values = value.kind === 'tuple' ? value.parts : [value]
+  const vocabularies = declaredVocabularies(predict)
   values.forEach((part, k) => {
     const source = value.kind === 'tuple' && expr?.kind === 'tuple' ? expr.parts[k] : expr
     const wish = name ?? (source?.kind === 'name' ? source.name : 'out')
@@ -105,9 +107,27 @@ export function elaboratePredict(predict: Predict, ctx: Context): void {
     }
     const stored = ownTensor(tensor, wish, span, within)
     if (stored.stored === undefined) return
-    entry.outputs.push({ name: outputName(wish, entry.outputs), tensor: stored.stored })
+    entry.outputs.push({
+      name: outputName(wish, entry.outputs),
+      tensor: stored.stored,
+      vocabulary: stored.dtype === 'i32' ? vocabularies(wish) : undefined,
+    })
     checkResult(predict, stored, span, within)
   })
+}
+
+/** The vocabulary that the text gives an output: as the type of a binding, of an input, or of the block's result. */
+function declaredVocabularies({ params, body, result }: Predict) {
+  const types = new Map(params.map((p) => [p.name.text, p.type]))
+  for (const s of body.statements) {
+    if (s.kind === 'bind' && s.type !== undefined) {
+      for (const target of s.targets) types.set(target.name.text, s.type)
+    }
+  }
+  return (name: string): string | undefined => {
+    const type = types.get(name) ?? result
+    return type?.kind === 'tensor' ? type.vocab?.text : undefined
+  }
 }
 
 const nameOfTarget = (s: { readonly kind: string }): string | undefined =>

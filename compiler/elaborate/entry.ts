@@ -147,11 +147,18 @@ export class EntryBuilder {
     return { result, equations, tensors: [...tensors.values()] }
   }
 
-  /** An input that is used as an index gets the range of what it indexes. */
-  limitRange(input: string, range: number): void {
+  /**
+   * An input that is used as an index gets the range of what it indexes. Gives the input's vocabulary where that has
+   * more tokens than the range holds.
+   */
+  limitRange(input: string, range: number): string | undefined {
     const tensor = this.tensors.get(input)
-    if (tensor?.role !== 'input' || tensor.dtype !== 'i32') return
+    if (tensor?.role !== 'input' || tensor.dtype !== 'i32') return undefined
+    if (tensor.vocabulary !== undefined) {
+      return range < (tensor.range ?? 0) ? tensor.vocabulary : undefined
+    }
     this.tensors.set(input, { ...tensor, range: Math.min(tensor.range ?? range, range) })
+    return undefined
   }
 
   /** Adds the equation and its tensor; gives the tensor's name. */

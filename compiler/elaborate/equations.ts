@@ -9,7 +9,7 @@ import type { Expr, IndexArg, Rest, Statement } from '../syntax/ast.ts'
 import { type Context, childScope, inner, limits } from './context.ts'
 import { evalDim, textOf } from './dims.ts'
 import { inferExtents, mentions, type Wanted } from './extents.ts'
-import { evaluatePosition } from './reads.ts'
+import { evaluatePosition, limitIds } from './reads.ts'
 import { checkShape } from './store.ts'
 import {
   asTensor,
@@ -231,7 +231,7 @@ function scatter(e: Equation, name: string, declared: Declared, ctx: Context): V
       world.report('NET3021', p.span, { target: textOf(e.target.name) }, ctx)
       return errorValue
     }
-    if (target.kind === 'read') ctx.entry.limitRange(target.tensor, size.size)
+    limitIds(target, size, p.span, context)
     targets.push(target)
     sizes.push(size)
   }

@@ -1,17 +1,18 @@
-/** Dims and consts: compile-time numbers, evaluated on demand so that their order does not matter. */
+/** Dims, consts and vocabularies (their sizes): compile-time numbers, evaluated on demand so that their order does not matter. */
 
 import type { BoundedDim } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import { suggest } from '../support/suggest.ts'
-import type { Const, Dim, Expr } from '../syntax/ast.ts'
+import type { Const, Dim, Expr, Vocab } from '../syntax/ast.ts'
 import type { Context, World } from './context.ts'
+import type { Items } from './modules.ts'
 import { Scope } from './scope.ts'
 import { describe, errorValue, number, type Value } from './values.ts'
+import { readVocabulary } from './vocabulary.ts'
 
 /** Fills the global scopes; gives the bounded dims in source order. */
 export function defineGlobals(
-  dims: readonly Dim[],
-  consts: readonly Const[],
+  { dims, consts, vocabs }: Pick<Items, 'dims' | 'consts' | 'vocabs'>,
   stdConsts: readonly Const[],
   overrides: Readonly<Record<string, number>>,
   fileSpan: Span,
@@ -23,9 +24,11 @@ export function defineGlobals(
   }
   checkOverrides(dims, overrides, fileSpan, world)
   for (const [name, binding] of world.stdGlobals.names) world.globals.names.set(name, binding)
-  const items = new Map<string, Dim | Const>([...dims, ...consts].map((i) => [i.name.text, i]))
+  const items = new Map<string, Dim | Const | Vocab>(
+    [...dims, ...consts, ...vocabs].map((i) => [i.name.text, i]),
+  )
   const active = new Set<string>()
-  const resolve = (item: Dim | Const): void => {
+  const resolve = (item: Dim | Const | Vocab): void => {
     const name = item.name.text
     const known = world.globals.names.get(name)
     if (known?.span === item.name.span) return
@@ -41,7 +44,8 @@ export function defineGlobals(
     }
     active.delete(name)
     if (world.globals.names.get(name)?.span === item.name.span) return
-    const value = compileTimeValue(item, overrides, base)
+    const value =
+      item.kind === 'vocab' ? vocabularySize(item, base) : compileTimeValue(item, overrides, base)
     world.globals.define(name, value, item.name.span)
   }
   for (const item of items.values()) resolve(item)
@@ -49,6 +53,15 @@ export function defineGlobals(
     const value = world.globals.find(d.name.text)?.value
     return value?.kind === 'dim' ? [{ name: d.name.text, max: value.extent.size }] : []
   })
+}
+
+/** Reads the vocabulary into the world; its size is what its name means in an expression. */
+function vocabularySize(item: Vocab, base: Context): Value {
+  const { world } = base
+  const vocabulary = readVocabulary(item, { ...base, scope: world.globals })
+  if (vocabulary === undefined) return errorValue
+  world.vocabularies.set(item.name.text, vocabulary)
+  return number(vocabulary.tokens.length, true, item.name.text)
 }
 
 const evaluateIn = (e: Expr, scope: Scope, base: Context, whole = false): Value =>

@@ -16,7 +16,7 @@ import { evaluateBlock } from './blocks.ts'
 import { applyDefinition } from './calls.ts'
 import { addCell } from './cells.ts'
 import { checkDefinitions } from './check.ts'
-import { type Context, type Frame, World } from './context.ts'
+import { type Context, type Frame, type Known, type ReadFile, World } from './context.ts'
 import { dataSources } from './data.ts'
 import { elaboratePredict, elaborateTrainEntries, totalBytes } from './entries.ts'
 import { EntryBuilder } from './entry.ts'
@@ -24,13 +24,14 @@ import { evaluate } from './expressions.ts'
 import { defineGlobals } from './globals.ts'
 import { loadProgram, loadStd, type Resolve } from './modules.ts'
 import { checkRule } from './rules.ts'
-import type { TensorValue } from './values.ts'
 
 export interface ElaborateOptions {
   /** `--dim width=128` */
   readonly dims: Readonly<Record<string, number>>
   /** The text of an imported file; undefined when there is none. */
   readonly resolve: Resolve
+  /** The bytes of the file of a vocabulary; undefined when there is none. */
+  readonly readFile: ReadFile
 }
 
 export function elaborate(
@@ -39,13 +40,13 @@ export function elaborate(
   diagnostics: Diagnostics,
 ): Program | undefined {
   const first = new Diagnostics()
-  const found = round(main, options, first, new Map())
+  const found = round(main, options, first, { params: new Map(), vocabularies: new Map() })
   if (found === undefined || first.hasErrors) {
     for (const d of inOrder(first.all, main.source)) diagnostics.add(d)
     return undefined
   }
   const second = new Diagnostics()
-  const made = round(main, options, second, found.params)
+  const made = round(main, options, second, found)
   for (const d of inOrder(second.all, main.source)) diagnostics.add(d)
   return second.hasErrors ? undefined : made?.program
 }
@@ -58,9 +59,8 @@ const inOrder = (all: readonly Diagnostic[], main: Source): Diagnostic[] =>
     return x === main ? -1 : y === main ? 1 : x.file < y.file ? -1 : 1
   })
 
-interface Round {
+interface Round extends Known {
   readonly program: Program
-  readonly params: ReadonlyMap<string, readonly TensorValue[]>
 }
 
 const evaluator = { expr: evaluate, block: evaluateBlock, apply: applyDefinition }
@@ -69,9 +69,9 @@ function round(
   main: File,
   options: ElaborateOptions,
   diagnostics: Diagnostics,
-  known: ReadonlyMap<string, readonly TensorValue[]>,
+  known: Known,
 ): Round | undefined {
-  const world = new World(diagnostics, evaluator, known)
+  const world = new World(diagnostics, evaluator, known, options.readFile)
   const start: Span = { source: main.source, start: 0, end: 0 }
   addCell(world, 'seed', 'seed', [], undefined)
   addCell(world, 'step', 'step', [], undefined)
@@ -82,7 +82,7 @@ function round(
     const std = loadStd(world)
     const items = loadProgram(main, options.resolve, world)
     const base = context(init, '')
-    const dims = defineGlobals(items.dims, items.consts, std.consts, options.dims, start, base)
+    const dims = defineGlobals(items, std.consts, options.dims, start, base)
     // A library rule belongs to the library's function, not to one of the user's that has taken its name.
     loadRules(
       std.rules.filter((rule) => !world.definitions.has(rule.name.text)),
@@ -115,8 +115,9 @@ function round(
       tensors: [...world.cells.values()].map((c) => c.tensor),
       entries: entries.map((e) => e.finish()),
       data,
+      vocabularies: [...world.vocabularies.values()],
     }
-    return { program, params: world.netParams }
+    return { program, params: world.netParams, vocabularies: world.vocabularies }
   } catch (error) {
     // The nesting of user input is bounded, but the depth of what it expands to is not known beforehand.
     if (!(error instanceof RangeError)) throw error

@@ -3,7 +3,18 @@
 import { std } from '../generated/std.ts'
 import { assertNever, Diagnostics, InternalError } from '../support/diagnostic.ts'
 import type { Source, Span } from '../support/span.ts'
-import type { Const, Data, Dim, File, Import, Item, Predict, Rule, Train } from '../syntax/ast.ts'
+import type {
+  Const,
+  Data,
+  Dim,
+  File,
+  Import,
+  Item,
+  Predict,
+  Rule,
+  Train,
+  Vocab,
+} from '../syntax/ast.ts'
 import { parse } from '../syntax/parse.ts'
 import { builtinNames } from './builtins.ts'
 import type { World } from './context.ts'
@@ -14,6 +25,7 @@ export type Resolve = (path: string, from: Source) => Source | undefined
 export interface Items {
   readonly dims: Dim[]
   readonly consts: Const[]
+  readonly vocabs: Vocab[]
   readonly data: Data[]
   readonly trains: Train[]
   readonly predicts: Predict[]
@@ -23,6 +35,7 @@ export interface Items {
 const noItems = (): Items => ({
   dims: [],
   consts: [],
+  vocabs: [],
   data: [],
   trains: [],
   predicts: [],
@@ -101,6 +114,7 @@ export function loadProgram(main: File, resolve: Resolve, world: World): Items {
         return
       case 'dim':
       case 'const':
+      case 'vocab':
       case 'fn':
       case 'layer':
       case 'net':
@@ -118,6 +132,7 @@ export function loadProgram(main: File, resolve: Resolve, world: World): Items {
         }
         if (item.kind === 'dim') items.dims.push(item)
         else if (item.kind === 'const') items.consts.push(item)
+        else if (item.kind === 'vocab') items.vocabs.push(item)
         else world.definitions.set(name, { item, std: false })
         return
       }

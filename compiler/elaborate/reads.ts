@@ -2,6 +2,7 @@
 
 import { some } from '../ir/traverse.ts'
 import type { Extent, Scalar } from '../ir/types.ts'
+import type { Span } from '../support/span.ts'
 import { suggest } from '../support/suggest.ts'
 import type { Expr, IndexArg, Rest } from '../syntax/ast.ts'
 import { type Context, inner, join } from './context.ts'
@@ -120,13 +121,22 @@ export function evaluatePosition(e: Expr, ctx: Context): Scalar | undefined {
   return tensor.body
 }
 
+/** A position that is an input's own value: the input's values must lie within the dimension. */
+export function limitIds(position: Scalar, extent: Extent, span: Span, ctx: Context): void {
+  const vocab =
+    position.kind === 'read' ? ctx.entry.limitRange(position.tensor, extent.size) : undefined
+  if (vocab === undefined) return
+  const size = ctx.world.vocabularies.get(vocab)?.tokens.length ?? 0
+  ctx.world.report('NET2067', span, { vocab, size, extent: showExtent(extent) }, ctx)
+}
+
 function checkPosition(p: Position, extent: Extent, guarded: boolean, ctx: Context): boolean {
   const { world } = ctx
   const span = p.expr?.span ?? ctx.origin.span
   if (guarded || span === undefined) return true
   const interval = intervalOf(p.scalar, world.extents)
   if (interval === undefined) {
-    if (p.scalar.kind === 'read') ctx.entry.limitRange(p.scalar.tensor, extent.size)
+    limitIds(p.scalar, extent, span, ctx)
     if (some(p.scalar, (n) => n.kind === 'count') && extent.bound === undefined) return true
     return true
   }

@@ -47,6 +47,7 @@ export function programToJson(program: Program): Json {
       })),
       span: spanJson(d.span),
     })),
+    vocabularies: program.vocabularies.map((v) => ({ ...v, unknown: v.unknown ?? null })),
   }
 }
 
@@ -74,6 +75,7 @@ function tensorJson(t: Tensor): Json {
     shape: t.shape.map(extentJson),
     initial: t.initial === undefined ? null : numberJson(t.initial),
     range: t.range ?? null,
+    vocabulary: t.vocabulary ?? null,
     span: spanJson(t.span),
   }
 }
@@ -83,7 +85,11 @@ function entryJson(entry: Entry, program: Program): Json {
     name: entry.name,
     kind: entry.kind,
     inputs: entry.inputs,
-    outputs: entry.outputs.map((o) => ({ name: o.name, tensor: o.tensor })),
+    outputs: entry.outputs.map((o) => ({
+      name: o.name,
+      tensor: o.tensor,
+      vocabulary: o.vocabulary ?? null,
+    })),
     tensors: entry.tensors.map(tensorJson),
     stages: entry.stages.map((s) => stageJson(s, program)),
   }

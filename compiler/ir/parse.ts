@@ -14,10 +14,12 @@ import type {
   Equation,
   Objective,
   Origin,
+  Output,
   Program,
   RuleCall,
   Stage,
   Tensor,
+  Vocabulary,
 } from './types.ts'
 
 /** `sources`: text by file name; a span into a file it lacks gets a source with empty text. */
@@ -51,6 +53,7 @@ class Parser implements Scope {
     const tensors: Tensor[] = []
     const entries: Entry[] = []
     const data: DataSource[] = []
+    const vocabularies: Vocabulary[] = []
     input.expect('program')
     this.#file = input.string()
     while (input.peek().kind !== 'end') {
@@ -60,6 +63,8 @@ class Parser implements Scope {
         this.#dims.push({ name, max: input.number() })
       } else if (input.take('data')) {
         data.push(this.#data())
+      } else if (input.take('vocab')) {
+        vocabularies.push(this.#vocabulary())
       } else if (input.take('entry')) {
         entries.push(this.#entry())
       } else {
@@ -68,7 +73,22 @@ class Parser implements Scope {
         this.#persistent.set(tensor.name, tensor)
       }
     }
-    return { file: this.#file, dims: this.#dims, tensors, entries, data }
+    return { file: this.#file, dims: this.#dims, tensors, entries, data, vocabularies }
+  }
+
+  #vocabulary(): Vocabulary {
+    const input = this.#in
+    const name = input.name()
+    input.expect('=')
+    const separator = input.string() === '' ? '' : ' '
+    const lower = input.take('lower')
+    const unknown = input.take('unknown') ? input.number() : undefined
+    return { name, separator, lower, unknown, tokens: input.list('[', ']', () => input.string()) }
+  }
+
+  /** The vocabulary of a tensor or an output, where one is said. */
+  #ofVocabulary(): { vocabulary?: string } {
+    return this.#in.take('vocab') ? { vocabulary: this.#in.name() } : {}
   }
 
   #data(): DataSource {
@@ -105,7 +125,8 @@ class Parser implements Scope {
     const shape = input.list('[', ']', () => parseExtent(input, this))
     const initial = input.take('=') ? input.number() : undefined
     const range = input.take('range') ? input.number() : undefined
-    return { name, dtype, shape, role, span: this.#span(), initial, range }
+    const vocabulary = this.#ofVocabulary()
+    return { name, dtype, shape, role, span: this.#span(), initial, range, ...vocabulary }
   }
 
   #localTensor(): Tensor {
@@ -133,12 +154,12 @@ class Parser implements Scope {
     }
     const name = input.name()
     const inputs = input.list('(', ')', () => input.name())
-    const outputs: { name: string; tensor: string }[] = []
+    const outputs: Output[] = []
     if (input.take('->')) {
       do {
         const output = input.name()
         input.expect('=')
-        outputs.push({ name: output, tensor: input.name() })
+        outputs.push({ name: output, tensor: input.name(), ...this.#ofVocabulary() })
       } while (input.take(','))
     }
     this.#local = new Map()

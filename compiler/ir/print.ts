@@ -5,10 +5,12 @@
  *     program "models/mnist.net"
  *     dim batch <= 64
  *     data train = idx("images", "labels") @61..90
+ *     vocab char = "" lower unknown 2 ["a", "b", "?"]     separator, options and tokens
  *     param dense.W: f32[I=784, O=10] @120..131          extents: size, name=size, or a bounded dim
  *     hyper lr: f32[] = 0.001
  *     entry predict digit(x) -> probs = p {              the caller's name = the tensor
  *       input x: f32[batch, 784]
+ *       input t: i32[batch] range 3 vocab char           (an output: `probs = p vocab char`)
  *       temp h: f32[batch, O=10]
  *       stage {
  *         h[n: batch, o: O=10] = sum[i: 784](x[n, i] * dense.W[i, o]) @140..170 -- "a note"
@@ -33,11 +35,13 @@ import type {
   Equation,
   Extent,
   Index,
+  Output,
   Program,
   RuleCall,
   Scalar,
   Stage,
   Tensor,
+  Vocabulary,
 } from './types.ts'
 
 /** What a line may leave out: the program's own file in spans, and the sizes of the declared dims. */
@@ -54,6 +58,7 @@ export function printProgram(program: Program): string {
   const lines = [`program ${JSON.stringify(program.file)}`]
   for (const dim of program.dims) lines.push(`dim ${nameText(dim.name)} <= ${dim.max}`)
   for (const source of program.data) lines.push(dataText(source, context))
+  for (const vocabulary of program.vocabularies) lines.push(vocabularyText(vocabulary))
   for (const tensor of program.tensors) lines.push(printTensor(tensor, context))
   for (const entry of program.entries) lines.push('', ...entryLines(entry, context))
   return `${lines.join('\n')}\n`
@@ -76,7 +81,8 @@ export function printTensor(tensor: Tensor, context = anywhere): string {
   const initial = tensor.initial === undefined ? '' : ` = ${constantText('f32', tensor.initial)}`
   const range = tensor.range === undefined ? '' : ` range ${numberText(tensor.range)}`
   const type = `${tensor.dtype}[${shape}]`
-  return `${tensor.role} ${nameText(tensor.name)}: ${type}${initial}${range}${spanText(tensor.span, context)}`
+  const options = `${initial}${range}${ofVocabulary(tensor)}`
+  return `${tensor.role} ${nameText(tensor.name)}: ${type}${options}${spanText(tensor.span, context)}`
 }
 
 /** `784`, `O=10`, `batch`, and `name=batch <= 64` in full. */
@@ -115,9 +121,20 @@ function dataText(source: DataSource, context: PrintContext): string {
   return `data ${nameText(source.name)} = ${call}${spanText(source.span, context)}`
 }
 
+function vocabularyText({ name, separator, lower, unknown, tokens }: Vocabulary): string {
+  const options = `${lower ? ' lower' : ''}${unknown === undefined ? '' : ` unknown ${unknown}`}`
+  const list = tokens.map((token) => JSON.stringify(token)).join(', ')
+  return `vocab ${nameText(name)} = ${JSON.stringify(separator)}${options} [${list}]`
+}
+
+const ofVocabulary = ({ vocabulary }: Tensor | Output): string =>
+  vocabulary === undefined ? '' : ` vocab ${nameText(vocabulary)}`
+
 function entryLines(entry: Entry, context: PrintContext): string[] {
   const inputs = entry.inputs.map(nameText).join(', ')
-  const outputs = entry.outputs.map((o) => `${nameText(o.name)} = ${nameText(o.tensor)}`).join(', ')
+  const outputs = entry.outputs
+    .map((o) => `${nameText(o.name)} = ${nameText(o.tensor)}${ofVocabulary(o)}`)
+    .join(', ')
   const result = outputs === '' ? '' : ` -> ${outputs}`
   return [
     `entry ${entry.kind} ${nameText(entry.name)}(${inputs})${result} {`,

@@ -159,6 +159,8 @@ export interface Tensor {
   readonly initial: number | undefined
   /** Set on an input that is used as an index: values must be in [0, range). */
   readonly range: number | undefined
+  /** On an input: the vocabulary that numbers its elements, whose size is then the range. */
+  readonly vocabulary?: string | undefined
 }
 
 /** A call whose derivative is written by hand (`rule`). Differentiation does not look behind `result`. */
@@ -199,6 +201,8 @@ export interface Output {
   /** The name the caller sees. */
   readonly name: string
   readonly tensor: string
+  /** The vocabulary that numbers its elements. */
+  readonly vocabulary?: string | undefined
 }
 
 export interface Entry {
@@ -228,6 +232,18 @@ export interface DataSource {
   readonly span: Span | undefined
 }
 
+/** The tokens that a text is made of, each by its number: its place in `tokens`. */
+export interface Vocabulary {
+  readonly name: string
+  /** What stands between two tokens in a text: nothing, or a space where tokens are words. */
+  readonly separator: '' | ' '
+  /** Texts are taken in lower case. */
+  readonly lower: boolean
+  /** The number of the token that stands for what the vocabulary has not. */
+  readonly unknown: number | undefined
+  readonly tokens: readonly string[]
+}
+
 export interface Program {
   readonly file: string
   readonly dims: readonly BoundedDim[]
@@ -236,4 +252,5 @@ export interface Program {
   /** `init` first, then in source order; a train block `t` gives the entries `t` and, without update, `t_eval`. */
   readonly entries: readonly Entry[]
   readonly data: readonly DataSource[]
+  readonly vocabularies: readonly Vocabulary[]
 }

@@ -65,7 +65,7 @@ class Verifier {
   }
 
   program(): void {
-    const { dims, tensors, entries, data } = this.#program
+    const { dims, tensors, entries, data, vocabularies } = this.#program
     this.#unique(
       'dim',
       dims.map((d) => d.name),
@@ -78,6 +78,10 @@ class Verifier {
     this.#unique(
       'data source',
       data.map((d) => d.name),
+    )
+    this.#unique(
+      'vocabulary',
+      vocabularies.map((v) => v.name),
     )
     for (const t of tensors) {
       this.#expect(persistentRoles.has(t.role), `${t.name} persists with role ${t.role}`)
@@ -121,6 +125,17 @@ class Verifier {
     this.#expect(initial, `${t.role} ${t.name} starts as ${t.initial}`)
     const range = t.range === undefined || (t.role === 'input' && t.dtype === 'i32')
     this.#expect(range, `${t.role} ${t.name} has a range`)
+    if (t.vocabulary === undefined) return
+    const tokens = this.#vocabulary(t.vocabulary)
+    const fits = t.range === tokens && t.role === 'input'
+    this.#expect(fits, `${t.role} ${t.name} has range ${t.range} and a vocabulary of ${tokens}`)
+  }
+
+  /** The size of a vocabulary. */
+  #vocabulary(name: string): number {
+    const found = this.#program.vocabularies.find((v) => v.name === name)
+    this.#expect(found !== undefined, `no vocabulary ${name}`)
+    return found.tokens.length
   }
 
   #extent(extent: Extent, where: string): void {
@@ -163,6 +178,7 @@ class Verifier {
     }
     for (const o of entry.outputs) {
       this.#expect(this.#defined.has(o.tensor), `output ${o.name}: ${o.tensor} is not defined`)
+      if (o.vocabulary !== undefined) this.#vocabulary(o.vocabulary)
     }
   }
 

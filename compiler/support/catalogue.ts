@@ -13,12 +13,14 @@ import { pictureErrors } from './catalogue/pictures.ts'
 import { shapeErrors } from './catalogue/shapes.ts'
 import { syntaxErrors } from './catalogue/syntax.ts'
 import { trainingErrors } from './catalogue/training.ts'
+import { vocabularyErrors } from './catalogue/vocabularies.ts'
 import type { CallFrame, Diagnostic, Label } from './diagnostic.ts'
 import type { Span } from './span.ts'
 
 export const catalogue = {
   ...syntaxErrors,
   ...nameErrors,
+  ...vocabularyErrors,
   ...shapeErrors,
   ...trainingErrors,
   ...limitErrors,

@@ -26,6 +26,7 @@ export type Item =
   | Dim
   | Const
   | Data
+  | Vocab
   | Fn
   | Layer
   | Net
@@ -65,6 +66,15 @@ export interface Data {
   readonly sources: readonly { readonly name: Name; readonly value: Expr; readonly span: Span }[]
 }
 
+/** `vocab char = chars("book.txt")`: the tokens of a text, numbered from 0. */
+export interface Vocab {
+  readonly kind: 'vocab'
+  readonly span: Span
+  readonly name: Name
+  /** The call of a reader of vocabularies. */
+  readonly value: Expr
+}
+
 /** A parameter in parentheses: `x: [.., I]`, `O: dim`, `label: int[batch]`, `lr = 1e-3`, `w: params`, `x`. */
 export interface Param {
   readonly name: Name
@@ -74,10 +84,12 @@ export interface Param {
 }
 
 export type Type =
-  /** `[.., I]`, `int[batch]`, `bool[N]`; `[]` is a scalar tensor. */
+  /** `[.., I]`, `int[batch]`, `bool[N]`, `char[batch, 64]`; `[]` is a scalar tensor. */
   | {
       readonly kind: 'tensor'
       readonly dtype: 'f32' | 'i32' | 'bool'
+      /** The vocabulary that numbers the elements, which are ints then. */
+      readonly vocab?: Name | undefined
       readonly dims: readonly DimExpr[]
       readonly span: Span
     }

@@ -84,6 +84,7 @@ export class Parser extends StatementParser {
       { ALT: () => this.SUBRULE(this.dim) },
       { ALT: () => this.SUBRULE(this.constant) },
       { ALT: () => this.SUBRULE(this.data) },
+      { ALT: () => this.SUBRULE(this.vocab) },
       {
         ALT: () => {
           this.CONSUME(t.Fn)
@@ -211,6 +212,22 @@ export class Parser extends StatementParser {
     const value = this.SUBRULE(this.expression)
     return this.ACTION(
       (): Item => ({ kind: 'const', span: this.spanFrom(start), name: this.name(token), value }),
+    )
+  })
+
+  /** `vocab char = chars("book.txt")` */
+  private readonly vocab: GrammarRule<Item> = this.RULE('vocab', () => {
+    const start = this.CONSUME(t.Vocab).startOffset
+    this.expectWord('the name of the vocabulary')
+    const token = this.CONSUME(t.Word)
+    this.ACTION(() => {
+      this.acceptEqual('a vocabulary')
+      if (!this.next(t.Equal)) this.fail({ kind: 'token', what: '`=` and a reader of tokens' })
+    })
+    this.CONSUME(t.Equal)
+    const value = this.SUBRULE(this.expression)
+    return this.ACTION(
+      (): Item => ({ kind: 'vocab', span: this.spanFrom(start), name: this.name(token), value }),
     )
   })
 

@@ -243,7 +243,8 @@ export abstract class ExpressionFormatter {
 
   protected type(type: Type): Doc {
     if (type.kind !== 'tensor') return type.kind
-    const dtype = type.dtype === 'f32' ? '' : type.dtype === 'i32' ? 'int' : 'bool'
+    const names = { f32: '', i32: 'int', bool: 'bool' } as const
+    const dtype = type.vocab?.text ?? names[type.dtype]
     const dims = type.dims.map((dim) => this.element(dim.span.start, () => this.dim(dim)))
     return [dtype, this.list('[', dims, ']', type.span.end)]
   }

@@ -101,7 +101,8 @@ class Formatter extends ExpressionFormatter {
           this.expression(item.value, 0),
         ]
       case 'const':
-        return [`const ${item.name.text} = `, this.expression(item.value, 0)]
+      case 'vocab':
+        return [`${item.kind} ${item.name.text} = `, this.expression(item.value, 0)]
       case 'data':
         return this.data(item)
       case 'fn':

@@ -15,15 +15,22 @@ export abstract class SignatureParser extends ExpressionParser {
     return this.ACTION((): Type => {
       const span = this.spanFrom(start)
       if (word?.image === 'dim' || word?.image === 'params') return { kind: word.image, span }
+      const all = dims ?? []
+      if (word !== undefined && !Object.hasOwn(dtypes, word.image)) {
+        return { kind: 'tensor', dtype: 'i32', vocab: this.name(word), dims: all, span }
+      }
       const dtype = dtypes[(word?.image ?? 'f32') as keyof typeof dtypes]
-      return { kind: 'tensor', dtype, dims: dims ?? [], span }
+      return { kind: 'tensor', dtype, dims: all, span }
     })
   })
 
   private checkType(): number {
     const token = this.LA(1)
     const isWord =
-      Object.hasOwn(dtypes, token.image) || token.image === 'dim' || token.image === 'params'
+      Object.hasOwn(dtypes, token.image) ||
+      token.image === 'dim' ||
+      token.image === 'params' ||
+      this.LA(2).tokenType === t.LBracket
     if (token.tokenType !== t.LBracket && !(isWord && this.isWord(token)))
       this.fail({ kind: 'type' })
     return t.startOf(token)

@@ -139,6 +139,7 @@ export const Import = keyword('import', Word)
 export const Dim = keyword('dim', Word)
 export const Const = keyword('const', Word)
 export const Data = keyword('data', Word)
+export const Vocab = keyword('vocab', Word)
 export const Optimizer = keyword('optimizer', Word)
 export const Rule = keyword('rule', Word)
 export const Train = keyword('train', Word)
@@ -181,6 +182,7 @@ const words: readonly (readonly [string, TokenType])[] = [
   ['dim', Dim],
   ['const', Const],
   ['data', Data],
+  ['vocab', Vocab],
   ['optimizer', Optimizer],
   ['rule', Rule],
   ['train', Train],
@@ -202,6 +204,7 @@ export const itemKeywords: ReadonlySet<TokenType> = new Set([
   Dim,
   Const,
   Data,
+  Vocab,
   Fn,
   Layer,
   Net,

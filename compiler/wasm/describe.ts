@@ -1,5 +1,5 @@
 /** The manifest of a scheduled program: see manifest.ts for what it says. */
-import type { Program, Tensor } from '../ir/types.ts'
+import type { Output, Program, Tensor } from '../ir/types.ts'
 import { bytesOf, flopsOf, kernelsOf, numbered, type ScheduledEntry } from '../schedule/kernels.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
@@ -47,6 +47,9 @@ export function describe(input: DescribeInput, target: Target): Manifest {
       reader: d.reader,
       args: d.args.map((a) => ({ name: a.name ?? null, value: a.value })),
     })),
+    ...(program.vocabularies.length > 0 && {
+      vocabularies: program.vocabularies.map((v) => ({ ...v, unknown: v.unknown ?? null })),
+    }),
     memory: plan.total,
   }
 }
@@ -61,6 +64,9 @@ function specOf(tensor: Tensor, offset: number, name = tensor.name): TensorSpec 
   }
 }
 
+const ofVocabulary = ({ vocabulary }: Tensor | Output): { vocabulary?: string } =>
+  vocabulary === undefined ? {} : { vocabulary }
+
 function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
   const { entry } = scheduled
   const plan = input.plan.entries.get(entry.name)!
@@ -74,9 +80,13 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
     of: kind === 'eval' ? entry.name.replace(/_eval$/, '') : entry.name,
     counts: countsOf(input.program, scheduled),
     inputs: entry.inputs.map(
-      (name): InputSpec => ({ ...at(name), range: tensors.get(name)!.range ?? null }),
+      (name): InputSpec => ({
+        ...at(name),
+        range: tensors.get(name)!.range ?? null,
+        ...ofVocabulary(tensors.get(name)!),
+      }),
     ),
-    outputs: entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name })),
+    outputs: entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name, ...ofVocabulary(o) })),
     flops: kernels.reduce((n, k) => n + k.equations.reduce((m, e) => m + flopsOf(e), 0), 0),
     bytes: kernels.reduce((n, k) => n + bytesOf(k), 0),
     peak: plan.peak,

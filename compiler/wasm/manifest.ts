@@ -20,6 +20,8 @@ export interface TensorSpec {
   readonly bounds: readonly (string | null)[]
   /** Bytes from the start of memory. */
   readonly offset: number
+  /** Of an input or output: the vocabulary whose tokens its values number. */
+  readonly vocabulary?: string
 }
 
 export interface InputSpec extends TensorSpec {
@@ -29,6 +31,18 @@ export interface InputSpec extends TensorSpec {
 
 export interface HyperSpec extends TensorSpec {
   readonly initial: number
+}
+
+/** The tokens of texts, each numbered by its place. */
+export interface VocabularySpec {
+  readonly name: string
+  /** What stands between two tokens of a text. */
+  readonly separator: '' | ' '
+  /** Texts are taken in lower case. */
+  readonly lower: boolean
+  /** The number of the token that stands for what is not among them; null where such a text is an error. */
+  readonly unknown: number | null
+  readonly tokens: readonly string[]
 }
 
 export interface EntrySpec {
@@ -75,6 +89,8 @@ export interface Manifest {
       readonly value: string | number | boolean
     }[]
   }[]
+  /** Left out where the model has none. */
+  readonly vocabularies?: readonly VocabularySpec[]
   /** Bytes of memory in all. */
   readonly memory: number
 }

@@ -29,7 +29,14 @@ const compiler: Compiler = {
   lower: (program) => program,
   compile: (text, options) => ({
     diagnostics: [],
-    program: { file: options?.file ?? '', dims: [], tensors: [], entries: [], data: dataOf(text) },
+    program: {
+      file: options?.file ?? '',
+      dims: [],
+      tensors: [],
+      entries: [],
+      data: dataOf(text),
+      vocabularies: [],
+    },
     modules: { simd: { wasm, manifest }, relaxed: { wasm, manifest } },
   }),
 }

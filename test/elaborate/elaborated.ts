@@ -12,6 +12,19 @@ export interface Elaborated {
   readonly diagnostics: Diagnostics
 }
 
+/** Files that the vocabularies of a text may name. */
+const texts: Readonly<Record<string, string | Uint8Array>> = {
+  'a.txt': 'Call me Ishmael.',
+  'empty.txt': '',
+  'latin1.txt': Uint8Array.of(0x66, 0xfc, 0x72),
+  'many.txt': Array.from({ length: 70_000 }, (_, k) => k).join(' '),
+}
+
+const readFile = (path: string): Uint8Array | undefined => {
+  const found = texts[path]
+  return typeof found === 'string' ? new TextEncoder().encode(found) : found
+}
+
 /**
  * Elaborates `input.net`. A line `//// name.net` begins another file that can be imported, and a first line
  * `// --dim width=3` overrides a dim.
@@ -32,7 +45,7 @@ export function elaborated(input: string): Elaborated {
     const found = files.get(path)
     return found === undefined ? undefined : { file: path, text: found }
   }
-  const program = elaborate(file, { dims, resolve }, diagnostics)
+  const program = elaborate(file, { dims, resolve, readFile }, diagnostics)
   if (program !== undefined) verify(program, 'elaborate')
   return { program, diagnostics }
 }

@@ -95,7 +95,14 @@ const entry: Entry = {
   stages: [],
 }
 const dims = [{ name: 'batch', max: 6 }]
-const program: Program = { file: '', dims, tensors: [], entries: [entry], data: [] }
+const program: Program = {
+  file: '',
+  dims,
+  tensors: [],
+  entries: [entry],
+  data: [],
+  vocabularies: [],
+}
 
 test('every value an expression takes lies in its range, and its affine form gives the same', () => {
   const memory = createMemory(program, entry, createState(program))

@@ -131,7 +131,7 @@ class Programs {
     const known: Readable[] = [...params, lr].map((t) => ({ tensor: t, mag: 1.5, exact: false }))
     const entries = [this.#init(params), this.#predict(known)]
     if (this.#options.train) entries.push(this.#train(known, params, lr))
-    return { file: 'random.net', dims: this.#dims, tensors, entries, data: [] }
+    return { file: 'random.net', dims: this.#dims, tensors, entries, data: [], vocabularies: [] }
   }
 
   #shape(maxRank: number, bounded = false): Extent[] {

@@ -28,7 +28,8 @@ function showItem(item: Item): string {
     case 'dim':
       return list('dim', item.name.text, item.bounded ? '<=' : '=', showExpr(item.value))
     case 'const':
-      return list('const', item.name.text, showExpr(item.value))
+    case 'vocab':
+      return list(item.kind, item.name.text, showExpr(item.value))
     case 'data':
       return list(
         'data',
@@ -80,7 +81,9 @@ const params = (parts: readonly Param[]): string =>
     .join(', ')})`
 
 function showType(type: Type): string {
-  return type.kind === 'tensor' ? `${type.dtype}[${type.dims.map(dim).join(', ')}]` : type.kind
+  return type.kind === 'tensor'
+    ? `${type.vocab?.text ?? type.dtype}[${type.dims.map(dim).join(', ')}]`
+    : type.kind
 }
 
 const dim = (d: DimExpr): string => (d.kind === 'rest' ? '..' : showExpr(d))
