@@ -9,6 +9,7 @@ import type { Standing } from '../../runtime/training/index.ts'
 import { InputError } from './errors.ts'
 import { readBytes } from './files.ts'
 import { replaceFile } from './io.ts'
+import type { SavedCurves } from './pictures/curves.ts'
 import type { Watches } from './watch.ts'
 
 /** What must be the same for a training to go on as if it had never stopped. */
@@ -29,6 +30,8 @@ export interface Checkpoint {
   readonly plan: Plan
   readonly cursor: Cursor
   readonly standing: Standing
+  /** The learning curves so far; undefined where none were kept. */
+  readonly curves: SavedCurves | undefined
   /** Hash of the model's text. */
   readonly source: string
 }
@@ -42,12 +45,14 @@ export function saveCheckpoint(
   plan: Plan,
   cursor: Cursor,
   { weights, ...standing }: Standing,
+  curves: SavedCurves,
 ): void {
   if (weights) replaceFile(bestOf(path), weights)
   const metadata = {
     plan: JSON.stringify(plan),
     cursor: JSON.stringify(cursor),
     standing: JSON.stringify(standing),
+    curves: JSON.stringify(curves),
   }
   replaceFile(path, model.save({ training: true, metadata }))
 }
@@ -69,11 +74,13 @@ export function readCheckpoint(path: string): Checkpoint {
     if (!counts.every(isCount) || !Array.isArray(cursor.sums)) throw bad()
     const standing = JSON.parse(metadata.standing ?? '{}') as Standing
     const weights = standing.best ? readBytes(bestOf(path)) : undefined
+    const curves = metadata.curves ? (JSON.parse(metadata.curves) as SavedCurves) : undefined
     return {
       bytes,
       plan: { ...plan, watches: plan.watches ?? {} },
       cursor,
       standing: { ...standing, weights },
+      curves,
       source: metadata.source ?? '',
     }
   } catch {

@@ -22,7 +22,9 @@ export interface Io {
   /** Whether stderr is a terminal, so that a line can be redrawn. */
   readonly isTerminal: boolean
   readonly color: boolean
+  /** Size of the terminal, now: it may change. */
   readonly columns: number
+  readonly rows: number
   /** Calls `act` at the first interrupt from now on; the result undoes it. */
   readonly onInterrupt: (act: () => void) => () => void
   readonly stdin: () => Promise<Uint8Array<ArrayBuffer>>
@@ -48,7 +50,12 @@ export function processIo(): Io {
     err: (text) => void process.stderr.write(text),
     isTerminal,
     color: FORCE_COLOR ? FORCE_COLOR !== '0' : isTerminal && !NO_COLOR,
-    columns: process.stderr.columns ?? 80,
+    get columns() {
+      return process.stderr.columns ?? 80
+    },
+    get rows() {
+      return process.stderr.rows ?? 24
+    },
     onInterrupt: (act) => {
       let isSecond = false
       const handler = (): void => {

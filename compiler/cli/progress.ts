@@ -1,6 +1,6 @@
 /**
- * The progress line of a training: redrawn in place on a terminal, otherwise a line for each epoch or, in long
- * epochs, every ten seconds.
+ * The progress line of a training, on a terminal with a chart below it if one is given: redrawn in place there,
+ * otherwise a line for each epoch or, in long epochs, every ten seconds.
  */
 import type { Metrics, Report } from '../../runtime/index.ts'
 import type { Io } from './io.ts'
@@ -29,15 +29,28 @@ export function duration(seconds: number): string {
 
 export const rate = (perSecond: number): string => Math.round(perSecond).toLocaleString('en-US')
 
+/** Lines of a chart in at most so many columns and lines; none where there is no room. */
+export type DrawChart = (size: { readonly columns: number; readonly lines: number }) => string[]
+
+/** What a terminal shows of a text: without the codes that colour it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the codes begin with escape.
+const visible = (text: string): number => [...text.replace(/\u001b\[[\d;]*m/g, '')].length
+
+/** A chart needs no more, and leaves room for what was printed before. */
+const chartLines = 14
+
 export class Progress {
   readonly #io: Io
+  readonly #chart: DrawChart | undefined
   /** When a line was last left standing: of many short epochs one a second is. */
   #kept = performance.now()
   #drawn = 0
-  #isOpen = false
+  /** Widths of the lines on the screen that the next drawing replaces; the cursor is behind the last. */
+  #open: readonly number[] = []
 
-  constructor(io: Io) {
+  constructor(io: Io, chart?: DrawChart) {
     this.#io = io
+    this.#chart = chart
   }
 
   show(report: Report): void {
@@ -56,9 +69,8 @@ export class Progress {
     if (this.#io.isTerminal) {
       if (!isLast && now - this.#drawn < 100) return
       const isKept = isLast || (isEpoch && now - this.#kept >= 1000)
-      this.#io.err(`\r\u001b[K${text.slice(0, this.#io.columns - 1)}${isKept ? '\n' : ''}`)
+      this.#draw(text.slice(0, this.#io.columns - 1), isKept)
       this.#drawn = now
-      this.#isOpen = !isKept
       if (isKept) this.#kept = now
     } else if (isLast || now - this.#kept >= (isEpoch ? 1000 : 10_000)) {
       this.#io.err(`${text}\n`)
@@ -66,16 +78,40 @@ export class Progress {
     }
   }
 
-  /** A line of its own. */
+  /** A line of its own, above the chart where there is one. */
   note(text: string): void {
+    if (this.#open.length > 1) {
+      this.#io.err(`${this.#home()}\u001b[J`)
+      this.#open = []
+    }
     this.end()
     this.#io.err(`${text}\n`)
   }
 
-  /** Leaves the last line standing. */
+  /** Moves the cursor to the beginning of what the next drawing replaces. */
+  #home(): string {
+    // The terminal may have become narrower since: what was one line then is several now.
+    const lines = this.#open.map((w) => Math.max(1, Math.ceil(w / this.#io.columns)))
+    const up = lines.reduce((a, b) => a + b, 0) - 1
+    return up > 0 ? `\r\u001b[${up}A` : '\r'
+  }
+
+  #draw(text: string, isKept: boolean): void {
+    const { columns, rows } = this.#io
+    const size = { columns: columns - 1, lines: Math.min(chartLines, rows - 2) }
+    const chart = this.#chart?.(size) ?? []
+    const home = this.#home()
+    const body = [text, ...chart].map((line) => `\u001b[K${line}`).join('\n')
+    const rest = home !== '\r' || chart.length > 0 ? '\u001b[J' : ''
+    this.#io.err(`${home}${body}${rest}${isKept && chart.length === 0 ? '\n' : ''}`)
+    const open = isKept ? chart : [text, ...chart]
+    this.#open = open.map(visible)
+  }
+
+  /** Leaves what was drawn last standing, the cursor on a line of its own. */
   end(): void {
-    if (this.#isOpen) this.#io.err('\n')
-    this.#isOpen = false
+    if (this.#open.length > 0) this.#io.err('\n')
+    this.#open = []
   }
 }
 

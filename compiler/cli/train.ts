@@ -13,7 +13,10 @@ import {
 import { type Call, type Command, common } from './command.ts'
 import { exit, UsageError } from './errors.ts'
 import { checkWritable, type Io, json, replaceFile } from './io.ts'
-import { duration, Progress, rate, showMetrics } from './progress.ts'
+import { Curves } from './pictures/curves.ts'
+import { terminalChart } from './pictures/terminal-chart.ts'
+import { PlotFile } from './plot.ts'
+import { type DrawChart, duration, Progress, rate, showMetrics } from './progress.ts'
 import {
   announce,
   chooseEntry,
@@ -55,6 +58,8 @@ less; METRIC:max and METRIC:min say otherwise.`,
     weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
     resume: { text: 'go on from the checkpoint of an interrupted training' },
+    plot: { value: 'FILE', text: 'learning curves, .svg or .html, written anew as they grow' },
+    chart: { text: 'draw the loss below the progress line; only where stderr is a terminal' },
     checkpoint: { value: 'FILE', text: 'the checkpoint (default MODEL.checkpoint.safetensors)' },
     block: common.block,
     dim: common.dim,
@@ -71,7 +76,10 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   const path =
     call.text('checkpoint') ?? `${out.replace(/\.safetensors$/, '')}.checkpoint.safetensors`
   const checkpoint = call.has('resume') ? readCheckpoint(path) : undefined
-  for (const target of [out, path]) checkWritable(target)
+  const curves = new Curves(checkpoint?.curves)
+  const plotted = call.text('plot')
+  const plot = plotted === undefined ? undefined : new PlotFile(plotted, basename(file), curves)
+  for (const target of [out, path, ...(plotted ? [plotted] : [])]) checkWritable(target)
   const options = sessionOptions(call)
   const { session, entry, feeds, plan } = await prepare(call, file, options, checkpoint, io)
   const { model } = session
@@ -90,7 +98,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   const start = performance.now()
   const stop = new AbortController()
   const release = io.onInterrupt(() => stop.abort())
-  const progress = new Progress(io)
+  const progress = new Progress(io, call.has('chart') ? chartOf(curves, io) : undefined)
   let validation: Metrics | undefined
   let perSecond = 0
   let best: Best | undefined
@@ -110,13 +118,17 @@ async function runTrain(call: Call, io: Io): Promise<number> {
     ...(checkpoint && { from: checkpoint.cursor, standing: checkpoint.standing }),
   })
   let last = performance.now()
+  let note = ''
   try {
     for await (const report of reports) {
       const { kind, cursor, standing, row, of, ...shown } = report
+      curves.add(report)
+      note = `epoch ${report.epoch} of ${report.epochs}, step ${report.step}`
+      plot?.update(note)
       perSecond = report.examplesPerSecond
       if (kind === 'stopped') {
         progress.end()
-        saveCheckpoint(path, model, plan, cursor, standing)
+        saveCheckpoint(path, model, plan, cursor, standing, curves.toJSON())
         return interrupted(call, path, report.step, options.json, io)
       }
       best = report.best
@@ -132,6 +144,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
     }
   } finally {
     progress.end()
+    plot?.end(note)
     release()
   }
   // Before the evaluation: an interrupt from here on loses nothing.
@@ -166,6 +179,14 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   }
   return exit.done
 }
+
+/** The chart of the loss, as it stands when it is drawn. */
+const chartOf =
+  (curves: Curves, { color }: Io): DrawChart =>
+  (size) => {
+    const loss = curves.charts(true).find((chart) => chart.title.startsWith('loss'))
+    return loss ? terminalChart(loss, { ...size, color }) : []
+  }
 
 interface Prepared {
   readonly session: Session
@@ -277,7 +298,7 @@ function setHyper(call: Call, { model }: Session, entry: EntrySpec): void {
 function interrupted(call: Call, path: string, step: number, isJson: boolean, io: Io): number {
   if (isJson) json(io, { event: 'interrupted', step, checkpoint: path })
   else {
-    const places = ['out', 'checkpoint'].flatMap((name) =>
+    const places = ['out', 'checkpoint', 'plot'].flatMap((name) =>
       call.has(name) ? [`--${name} ${call.text(name)}`] : [],
     )
     const again = ['netc train', call.positionals[0], '--resume', ...places].join(' ')

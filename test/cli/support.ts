@@ -38,6 +38,7 @@ export async function netc(args: readonly string[], options: RunOptions = {}): P
     isTerminal: false,
     color: false,
     columns: 80,
+    rows: 24,
     onInterrupt: (act) => {
       interrupt = act
       return () => {

@@ -8,34 +8,37 @@ import type { LineChart, Point, Series } from './line-chart.ts'
 /** Curves of one metric; x counts epochs: 1.5 is the middle of the second. */
 interface Curve {
   readonly within: Point[]
+  /** Reports that make one point of `within`, and those of the next one. */
+  every: number
+  readonly held: Point[]
   readonly epochs: Point[]
   readonly validation: Point[]
 }
 
-export type SavedCurves = Readonly<Record<string, Curve>>
+/** What a report said, to tell what is new in the next one. */
+type Last = Pick<Report, 'epoch' | 'row' | 'metrics'>
 
-/** Points kept within epochs; beyond that, neighbours are merged. */
+export interface SavedCurves {
+  readonly curves: Readonly<Record<string, Curve>>
+  readonly last: Last
+}
+
+/** Points kept within epochs; beyond that, neighbours are merged and later ones made of twice as many reports. */
 const mostPoints = 2000
 
 export class Curves {
-  readonly #curves = new Map<string, Curve>()
-  /** What the report before said, to tell what was new since. */
-  #last: { readonly epoch: number; readonly row: number; readonly metrics: Report['metrics'] }
+  readonly #curves: Map<string, Curve>
+  #last: Last
 
-  constructor(saved: SavedCurves = {}) {
-    for (const [name, { within, epochs, validation }] of Object.entries(saved)) {
-      this.#curves.set(name, {
-        within: [...within],
-        epochs: [...epochs],
-        validation: [...validation],
-      })
-    }
-    this.#last = { epoch: 0, row: 0, metrics: {} }
+  constructor(saved?: SavedCurves) {
+    const { curves = {} } = saved ? structuredClone(saved) : {}
+    this.#curves = new Map(Object.entries(curves))
+    this.#last = saved?.last ?? { epoch: 0, row: 0, metrics: {} }
   }
 
   add(report: Pick<Report, 'kind' | 'epoch' | 'row' | 'of' | 'metrics' | 'validation'>): void {
     const { kind, epoch, row, of, metrics, validation } = report
-    const before = this.#last.epoch === epoch ? this.#last : { row: 0, metrics: {} }
+    const before = this.#last.epoch === epoch ? this.#last : { epoch, row: 0, metrics: {} }
     const rows = row - before.row
     if (rows <= 0 && kind !== 'epoch') return
     const x = epoch - 1 + row / of
@@ -43,10 +46,8 @@ export class Curves {
       const curve = this.#curve(name)
       if (rows > 0) {
         // Reports give means since the epoch began; the part since the last one is what moves.
-        const part =
-          (mean * row - ((before.metrics as Report['metrics'])[name] ?? 0) * before.row) / rows
-        curve.within.push({ x: x - rows / of / 2, y: part })
-        if (curve.within.length > mostPoints) halve(curve.within)
+        const part = (mean * row - (before.metrics[name] ?? 0) * before.row) / rows
+        keep(curve, { x: x - rows / of / 2, y: part })
       }
       if (kind === 'epoch') curve.epochs.push({ x, y: mean })
     }
@@ -59,7 +60,7 @@ export class Curves {
   #curve(name: string): Curve {
     let curve = this.#curves.get(name)
     if (!curve) {
-      curve = { within: [], epochs: [], validation: [] }
+      curve = { within: [], every: 1, held: [], epochs: [], validation: [] }
       this.#curves.set(name, curve)
     }
     return curve
@@ -70,13 +71,13 @@ export class Curves {
   }
 
   toJSON(): SavedCurves {
-    return Object.fromEntries(this.#curves)
+    return { curves: Object.fromEntries(this.#curves), last: this.#last }
   }
 
   /** A chart for each metric. With a single epoch so far, or `live`, the curve within epochs is the training. */
   charts(live = false): LineChart[] {
-    return [...this.#curves].map(([name, { within, epochs, validation }]) => {
-      const inside = smooth(within)
+    return [...this.#curves].map(([name, { within, held, epochs, validation }]) => {
+      const inside = smooth(held.length > 0 ? [...within, middle(held)] : within)
       const series: Series[] =
         live || epochs.length < 2
           ? [{ name: 'training', points: inside, colour: 0 }]
@@ -95,16 +96,22 @@ export class Curves {
 
 const marks = (points: readonly Point[]) => (points.length <= 40 ? { look: 'marks' as const } : {})
 
-/** Neighbours merged, the oldest too: the curve keeps its shape at half the points. */
-function halve(points: Point[]): void {
-  const half = points.length >> 1
-  for (let k = 0; k < half; k++) {
-    const [a, b] = [points[2 * k]!, points[2 * k + 1]!]
-    points[k] = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
-  }
-  if (points.length % 2 === 1) points[half] = points.at(-1)!
-  points.length = half + (points.length % 2)
+function keep(curve: Curve, point: Point): void {
+  const { within, held } = curve
+  held.push(point)
+  if (held.length < curve.every) return
+  within.push(middle(held))
+  held.length = 0
+  if (within.length < mostPoints) return
+  for (let k = 0; k < mostPoints / 2; k++) within[k] = middle(within.slice(2 * k, 2 * k + 2))
+  within.length = mostPoints / 2
+  curve.every *= 2
 }
+
+const middle = (points: readonly Point[]): Point => ({
+  x: points.reduce((sum, p) => sum + p.x, 0) / points.length,
+  y: points.reduce((sum, p) => sum + p.y, 0) / points.length,
+})
 
 /**
  * Exponential moving average without the bias of its start (as Adam's, Kingma and Ba 2015), over a fiftieth of the
