@@ -253,6 +253,10 @@ describe('in a terminal', () => {
     io.columns = 10
     now = 2400
     line.show(at('progress', 20))
+    line.note('text')
+    io.columns = 20
+    now = 2600
+    line.show(at('progress', 20))
     line.end()
     expect(written).toEqual([
       `\r\u001b[Kepoch 1/9  10%    1\n${frame}`,
@@ -260,6 +264,9 @@ describe('in a terminal', () => {
       `\r\u001b[2A\u001b[Kepoch 1/9 100%    1\n${frame}`,
       `\r\u001b[1A\u001b[Kepoch 1/9  20%    1\n${frame}`,
       `\r\u001b[4A\u001b[Kepoch 1/9\n${frame}`,
+      '\r\u001b[3A\u001b[J',
+      'text\n',
+      `\r\u001b[Kepoch 1/9  20%    1\n${frame}`,
       '\n',
     ])
     vi.restoreAllMocks()
