@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'feed-rows'
   /** A value that is used as an index points outside. */
   | 'feed-range'
+  /** A piece of text that is no token of a vocabulary. */
+  | 'token'
   /** A loss became NaN or infinite. */
   | 'non-finite'
   /** A data file is malformed. */

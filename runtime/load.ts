@@ -1,5 +1,6 @@
 /** Loads a model: `await load(url, { weights })`. */
-import { type AnyBlocks, type Blocks, Model } from './model.ts'
+import type { Manifest } from '../compiler/wasm/manifest.ts'
+import { type AnyBlocks, type Blocks, Model, type Texts } from './model.ts'
 import { fetchBytes, instantiate, type Source } from './module.ts'
 
 export interface LoadOptions {
@@ -7,14 +8,16 @@ export interface LoadOptions {
   readonly weights?: BufferSource | string | URL
   /** `simd` is bit-identical on every engine. Default: `relaxed` where the engine has it, else `simd`. */
   readonly target?: 'simd' | 'relaxed'
+  /** `text` of `netc/runtime/text`, for a model with vocabularies. */
+  readonly text?: (manifest: Manifest) => Texts
 }
 
 export async function load<B extends Blocks = AnyBlocks>(
   source: Source,
   options: LoadOptions = {},
 ): Promise<Model<B>> {
-  const { weights, target } = options
-  const model = new Model<B>(await instantiate(source, target))
+  const { weights, target, text } = options
+  const model = new Model<B>(await instantiate(source, target), text)
   if (weights !== undefined) {
     const isUrl = typeof weights === 'string' || weights instanceof URL
     model.restore(isUrl ? await fetchBytes(weights) : weights)

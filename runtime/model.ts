@@ -2,12 +2,13 @@
  * A loaded model: initialise, train, evaluate, predict, save, restore. One instance of a module with its own memory;
  * nothing is shared between models. Calls are synchronous; `fit` and `evaluate` let the page draw in between.
  */
-import type { Manifest } from '../compiler/wasm/manifest.ts'
-import { Entry, type Feeds, type Results, type View } from './entry.ts'
+import type { EntrySpec, Manifest } from '../compiler/wasm/manifest.ts'
+import { Entry, type Feed, type Feeds, type Results, type View } from './entry.ts'
 import { fail } from './errors.ts'
 import { evaluateRows, type FitOptions, fit, type Metrics, type Report, rowsOf } from './fit.ts'
 import type { Instance } from './module.ts'
 import { range } from './shuffle.ts'
+import type { Vocabulary } from './text/vocabulary.ts'
 import { checkLoss, unknownEntry } from './trace.ts'
 import {
   type Cells,
@@ -21,7 +22,17 @@ import {
 /** Counts of bounded dims that no input tells, by name: `{ batch: 16 }`. */
 export type Counts = Readonly<Record<string, number>>
 
-type Calls<R> = Readonly<Record<string, (feeds: Feeds, counts?: Counts) => R>>
+/** Feeds where an input that has a vocabulary may be given text: one, or one a row. */
+export type TextFeeds = Readonly<Record<string, Feed | string | readonly string[]>>
+
+/** What `netc/runtime/text` adds to a model. */
+export interface Texts {
+  readonly vocabularies: Readonly<Record<string, Vocabulary>>
+  /** Feeds with the numbers of tokens for texts. */
+  readonly feeds: (spec: EntrySpec, feeds: TextFeeds) => Feeds
+}
+
+type Calls<R> = Readonly<Record<string, (feeds: TextFeeds, counts?: Counts) => R>>
 
 /** The blocks of a model. `netc compile` writes this interface for the model at hand. */
 export interface Blocks {
@@ -30,6 +41,7 @@ export interface Blocks {
   readonly predict: object
   readonly hyper: object
   readonly params: object
+  readonly vocabularies?: object
 }
 
 /** The blocks of a model about which nothing is known. */
@@ -39,6 +51,7 @@ export interface AnyBlocks extends Blocks {
   readonly predict: Calls<Results>
   readonly hyper: Record<string, number>
   readonly params: Readonly<Record<string, View>>
+  readonly vocabularies: Readonly<Record<string, Vocabulary>>
 }
 
 export interface SaveOptions {
@@ -60,15 +73,20 @@ export class Model<B extends Blocks = AnyBlocks> {
   readonly hyper: B['hyper']
   /** Live views of the parameters. */
   readonly params: B['params']
+  /** `model.vocabularies.char.encode('Ahab')`, where `load` was given `text`. */
+  readonly vocabularies: B['vocabularies']
   readonly #entries = new Map<string, Entry>()
   readonly #cells: Cells
   readonly #init: (seed: number) => void
+  readonly #text: Texts | undefined
   #isReady = false
 
   /** @internal Use `load`. */
-  constructor(instance: Instance) {
+  constructor(instance: Instance, text?: (manifest: Manifest) => Texts) {
     const { manifest, memory } = instance
     this.manifest = manifest
+    this.#text = text?.(manifest)
+    this.vocabularies = (this.#text?.vocabularies ?? {}) as B['vocabularies']
     this.#cells = cellsOf(manifest, memory)
     this.#init = instance.call('init')
     const calls: Record<string, Record<string, unknown>> = { train: {}, eval: {}, predict: {} }
@@ -80,8 +98,8 @@ export class Model<B extends Blocks = AnyBlocks> {
         instance,
       )
       this.#entries.set(spec.name, entry)
-      calls[spec.kind]![spec.of] = (feeds: Feeds, counts?: Counts) =>
-        this.#call(entry, feeds ?? {}, counts)
+      calls[spec.kind]![spec.of] = (feeds: TextFeeds, counts?: Counts) =>
+        this.#call(entry, this.#feeds(entry, feeds ?? {}), counts)
     }
     this.train = Object.freeze(calls.train!) as B['train']
     this.eval = Object.freeze(calls.eval!) as B['eval']
@@ -131,6 +149,10 @@ export class Model<B extends Blocks = AnyBlocks> {
    */
   entry(name: string): Entry {
     return this.#entries.get(name) ?? unknownEntry('entry', name, [...this.#entries.keys()])
+  }
+
+  #feeds({ spec }: Entry, feeds: TextFeeds): Feeds {
+    return this.#text ? this.#text.feeds(spec, feeds) : (feeds as Feeds)
   }
 
   #call(entry: Entry, feeds: Feeds, given: Counts | undefined): Results {
@@ -189,16 +211,17 @@ export class Model<B extends Blocks = AnyBlocks> {
   }
 
   /** Trains on all rows of `data` and reports on the way; see `FitOptions`. */
-  fit(name: string, data: Feeds, options: FitOptions = {}): AsyncGenerator<Report, void, void> {
+  fit(name: string, data: TextFeeds, options: FitOptions = {}): AsyncGenerator<Report, void, void> {
     const entry = this.#trainEntry(name)
-    return fit(entry, this.#find('eval', name), this.#cells, data, options)
+    return fit(entry, this.#find('eval', name), this.#cells, this.#feeds(entry, data), options)
   }
 
   /** The metrics of train block `name` over all rows of `data`, each the mean over rows. */
-  async evaluate(name: string, data: Feeds): Promise<Metrics> {
+  async evaluate(name: string, data: TextFeeds): Promise<Metrics> {
     const entry = this.#find('eval', this.#trainEntry(name).spec.of)
     if (!entry) return unknownEntry('eval', name, Object.keys(this.eval))
-    return evaluateRows(entry, data, range(rowsOf(entry, data)))
+    const feeds = this.#feeds(entry, data)
+    return evaluateRows(entry, feeds, range(rowsOf(entry, feeds)))
   }
 
   /** The parameters as a safetensors file. */

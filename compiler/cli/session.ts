@@ -1,5 +1,6 @@
 /** What `train`, `eval` and `predict` share: the model compiled and loaded, the block chosen, the data at hand. */
 import { load, type Model } from '../../runtime/index.ts'
+import { text } from '../../runtime/text/index.ts'
 import type { EntrySpec } from '../wasm/manifest.ts'
 import { type Call, meant } from './command.ts'
 import type { Target } from './compiler.ts'
@@ -29,7 +30,7 @@ export async function open(file: string, options: SessionOptions, io: Io): Promi
   const compiled = await compileFile(file, { dims, targets: [target], json: isJson }, io)
   const built = compiled.modules[target]
   if (!built) throw new InputError(`${file} has no ${target} build`)
-  const model = await load(built.wasm as Uint8Array<ArrayBuffer>)
+  const model = await load(built.wasm as Uint8Array<ArrayBuffer>, { text })
   const data = new ModelData(compiled.program, file, isJson, io)
   return { file, compiled, model, data, milliseconds: performance.now() - start }
 }

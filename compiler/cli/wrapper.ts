@@ -3,12 +3,13 @@
  * builds by URL, and every entry, input and output of the model has its type.
  */
 
-import type { EntrySpec, Manifest, TensorSpec } from '../wasm/manifest.ts'
+import type { EntrySpec, Manifest, TensorSpec, VocabularySpec } from '../wasm/manifest.ts'
 import { short } from './progress.ts'
 
-export function wrapperJs(name: string, { netc, model }: Manifest): string {
+export function wrapperJs(name: string, { netc, model, vocabularies }: Manifest): string {
+  const hasText = vocabularies !== undefined
   return `// Made by netc ${netc} from ${model}.
-import { load as loadModel } from 'netc/runtime'
+import { load as loadModel } from 'netc/runtime'${hasText ? "\nimport { text } from 'netc/runtime/text'" : ''}
 
 /** Fetches the build that this engine takes; \`options\` are those of \`load\` in netc/runtime. */
 export const load = (options) =>
@@ -17,7 +18,7 @@ export const load = (options) =>
       simd: new URL('./${name}.wasm', import.meta.url),
       relaxed: new URL('./${name}.relaxed.wasm', import.meta.url),
     },
-    options,
+    ${hasText ? '{ text, ...options }' : 'options'},
   )
 `
 }
@@ -29,10 +30,16 @@ const key = (name: string): string =>
 const shape = (spec: TensorSpec): string =>
   `[${spec.shape.map((n, k) => (spec.bounds[k] ? `${spec.bounds[k]}<=${n}` : n)).join(', ')}]`
 
+/** `f32[batch<=64, 784]`, `char[batch<=64]` */
+const typeOf = (spec: TensorSpec): string => `${spec.vocabulary ?? spec.dtype}${shape(spec)}`
+
 const list = (lines: readonly string[], indent: string): string =>
   lines.length === 0 ? '{}' : `{\n${lines.map((line) => `${indent}  ${line}\n`).join('')}${indent}}`
 
 function inputType(spec: TensorSpec): string {
+  // One text, or one a row.
+  const text = spec.vocabulary ? ' | string | readonly string[]' : ''
+  if (text) return `ArrayLike<number>${spec.shape.length > 0 ? '' : ' | number'}${text}`
   if (spec.shape.length > 0)
     return spec.dtype === 'bool' ? 'ArrayLike<boolean | number>' : 'ArrayLike<number>'
   return spec.dtype === 'bool' ? 'boolean' : 'number'
@@ -45,21 +52,26 @@ function outputType(spec: TensorSpec): string {
 
 function entryType(entry: EntrySpec): string {
   const inputs = entry.inputs.map(
-    (i) => `/** ${i.dtype}${shape(i)} */ readonly ${key(i.name)}: ${inputType(i)}`,
+    (i) => `/** ${typeOf(i)} */ readonly ${key(i.name)}: ${inputType(i)}`,
   )
-  const outputs = entry.outputs.map(
-    (o) => `/** ${o.dtype}${shape(o)} */ ${key(o.name)}: ${outputType(o)}`,
-  )
+  const outputs = entry.outputs.map((o) => `/** ${typeOf(o)} */ ${key(o.name)}: ${outputType(o)}`)
   const free = entry.counts.map((dim) => `${key(dim)}?: number`).join('; ')
   const counts = entry.counts.length > 0 ? `, counts?: { ${free} }` : ''
   return `${key(entry.of)}(feeds: ${list(inputs, '    ')}${counts}): ${list(outputs, '    ')}`
 }
 
-export function wrapperTypes({ netc, model, entries, hyper, params }: Manifest): string {
+const vocabularyTypes = (vocabularies: readonly VocabularySpec[]): string => `
+  readonly vocabularies: ${list(
+    vocabularies.map((v) => `/** ${v.tokens.length} tokens */ readonly ${key(v.name)}: Vocabulary`),
+    '  ',
+  )}`
+
+export function wrapperTypes(manifest: Manifest): string {
+  const { netc, model, entries, hyper, params, vocabularies } = manifest
   const calls = (kind: EntrySpec['kind']): string =>
     list(entries.filter((entry) => entry.kind === kind).map(entryType), '  ')
   return `// Made by netc ${netc} from ${model}.
-import type { Blocks, LoadOptions, Model as AnyModel } from 'netc/runtime'
+import type { Blocks, LoadOptions, Model as AnyModel } from 'netc/runtime'${vocabularies ? "\nimport type { Vocabulary } from 'netc/runtime/text'" : ''}
 
 export interface ModelBlocks extends Blocks {
   readonly train: ${calls('train')}
@@ -75,7 +87,7 @@ export interface ModelBlocks extends Blocks {
         `/** ${shape(p)} */ readonly ${key(p.name)}: ${p.dtype === 'f32' ? 'Float32Array' : 'Int32Array'}`,
     ),
     '  ',
-  )}
+  )}${vocabularies ? vocabularyTypes(vocabularies) : ''}
 }
 
 export type Model = AnyModel<ModelBlocks>

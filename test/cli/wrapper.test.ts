@@ -9,7 +9,10 @@ import { folder, netc } from './support.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const runtime = join(root, 'runtime', 'index.ts')
 
+const texts = join(root, 'runtime', 'text', 'index.ts')
+
 const model = `dim batch <= 4
+vocab letter = chars(text = "abcde")
 net guess(x: [batch, 2], k: int[batch]) -> [batch, 3] {
   param E: [5, 3] = 0
   z = x |> dense(3)
@@ -20,6 +23,7 @@ train fit(x: [batch, 2], k: int[batch], y: int[batch]) {
   minimize cross_entropy(z, y)
   using sgd(lr = 0.1)
 }
+predict spell(k: letter[batch]) -> letter[batch] { k }
 predict scores(x: [batch, 2], k: int[batch]) { z = guess(x, k) }
 `
 
@@ -34,7 +38,9 @@ async function compiled(): Promise<string> {
 test('it loads the build that the engine takes, and runs', async () => {
   const at = await compiled()
   const file = join(at, 'guess.js')
-  const text = readFileSync(file, 'utf8').replace("'netc/runtime'", `'${pathToFileURL(runtime)}'`)
+  const text = readFileSync(file, 'utf8')
+    .replace("'netc/runtime'", `'${pathToFileURL(runtime)}'`)
+    .replace("'netc/runtime/text'", `'${pathToFileURL(texts)}'`)
   writeFileSync(file, text)
   const script = `
     const { load } = await import(${JSON.stringify(pathToFileURL(file).href)})
@@ -43,6 +49,8 @@ test('it loads the build that the engine takes, and runs', async () => {
       model.init(1)
       const { loss } = model.train.fit({ x: [1, 2, 3, 4], k: [0, 4], y: [1, 2] })
       const { z } = model.predict.scores({ x: new Float32Array(20), k: new Int32Array(10) })
+      const { k } = model.predict.spell({ k: 'bead' })
+      if (model.vocabularies.letter.decode(k) !== 'bead') throw k
       console.log(model.manifest.target, Number.isFinite(loss), z.length)
     }`
   const out = execFileSync(process.execPath, ['--input-type=module', '-e', script])
@@ -60,8 +68,14 @@ const { loss } = model.train.fit({ x: [1, 2], k: [0], y: [1] })
 const rate: number = model.hyper['fit.lr'] * loss
 const weights: Float32Array = model.params['guess.E']
 const { z } = model.predict.scores({ x: new Float32Array(2), k: [1] })
+const { k } = model.predict.spell({ k: ['a', 'b'] })
+const spelt: string = model.vocabularies.letter.decode(k)
 const first: number | undefined = z[0]
 for await (const report of model.fit('fit', { x: [1, 2], k: [0], y: [1] })) report.metrics
+// @ts-expect-error there is no such vocabulary
+model.vocabularies.word
+// @ts-expect-error this input has no vocabulary
+model.predict.scores({ x: [1, 2], k: 'ab' })
 // @ts-expect-error there is no such block
 model.train.fitted({})
 // @ts-expect-error an input is missing
@@ -70,7 +84,7 @@ model.train.fit({ x: [1, 2], k: [0] })
 model.predict.scores({ x: [1, 2], k: [1] }).probs
 // @ts-expect-error there is no such hyper-parameter
 model.hyper['fit.momentum'] = 1
-export { first, rate, weights }
+export { first, rate, spelt, weights }
 `,
   )
   const options = {
@@ -84,7 +98,7 @@ export { first, rate, weights }
       strict: true,
       noEmit: true,
       allowImportingTsExtensions: true,
-      paths: { 'netc/runtime': [runtime] },
+      paths: { 'netc/runtime': [runtime], 'netc/runtime/text': [texts] },
     },
     files: ['use.ts'],
   }
