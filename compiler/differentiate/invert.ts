@@ -165,11 +165,21 @@ class Inversion {
         if (typeOf(node) !== 'i32' || right.kind !== 'const' || left.kind !== 'index') return false
         const i = this.#unsolved.find((j) => j.name === left.name)
         if (!i || i.extent.bound !== undefined || right.value <= 1) return false
+        if (this.#isGiven(i)) return false
         if (!best || right.value < best.m) best = { i, m: right.value }
         return false
       })
     }
     return best
+  }
+
+  /** Whether a position determines i alone and as it is (`x[t, t % 2]`, in a loop over t): it must stay whole. */
+  #isGiven(i: Index): boolean {
+    return [...this.#open.values()].some((p) => {
+      const form = affineOf(p)
+      const unit = Math.abs(form?.terms.get(i.name) ?? 0) === 1
+      return unit && this.#unsolved.every((j) => j === i || !form?.terms.has(j.name))
+    })
   }
 
   /** Replaces domain indices everywhere. */

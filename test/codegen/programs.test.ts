@@ -1,12 +1,12 @@
 /**
- * Random small programs: 2,000 by number, each compiled and compared forward and gradient, the numbers that failed before
+ * Random small programs: 2,000 by number and 125 with recurrences, each compiled and compared forward and gradient, the numbers that failed before
  * first; and programs of fast-check, which shrinks what fails. 100,000 run by `test/long/random-programs.ts`.
  */
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { arbitraryProgram } from '../support/arbitrary.ts'
-import { compareProgram, compareSeed, lowered } from '../support/differential.ts'
+import { compareProgram, compareSeed, lowered, recurrent } from '../support/differential.ts'
 import { builds } from './module.ts'
 
 const seeds = JSON.parse(
@@ -27,6 +27,12 @@ describe('random programs, compiled and compared', () => {
     for (let seed = from; seed < from + part; seed++) if (compareSeed(seed)) compared++
     expect(compared).toBeGreaterThanOrEqual(part - 1)
   })
+})
+
+test('recurrent programs', () => {
+  let compared = 0
+  for (let k = 0; k < part / 2; k++) if (compareSeed(recurrent + k)) compared++
+  expect(compared).toBeGreaterThanOrEqual(part / 2 - 1)
 })
 
 test('programs of fast-check', () => {

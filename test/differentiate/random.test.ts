@@ -4,11 +4,15 @@ import { differentiate } from '../../compiler/differentiate/index.ts'
 import type { Program } from '../../compiler/ir/types.ts'
 import { verify } from '../../compiler/ir/verify.ts'
 import { simplify } from '../../compiler/passes/simplify.ts'
-import { programFromSeed, randomValues } from '../support/arbitrary.ts'
+import { type ArbitraryOptions, programFromSeed, randomValues } from '../support/arbitrary.ts'
 import { expectGradients } from '../support/gradients.ts'
 
-function check(seed: number, run: (program: Program) => Program, equations = 5): void {
-  const before = programFromSeed(seed, { train: true, smooth: true, equations })
+function check(
+  seed: number,
+  run: (program: Program) => Program,
+  options: ArbitraryOptions = {},
+): void {
+  const before = programFromSeed(seed, { train: true, smooth: true, ...options })
   const after = run(before)
   verify(after, `differentiate, seed ${seed}`)
   const values = randomValues(before, 't', seed)
@@ -25,7 +29,15 @@ test('simplified', () => {
   }
 })
 
+test('with recurrences', () => {
+  for (let seed = 1; seed <= 60; seed++) check(seed, differentiate.run, { recurrences: true })
+  for (let seed = 61; seed <= 120; seed++) {
+    check(seed, (program) => simplify.run(differentiate.run(program)), { recurrences: true })
+  }
+})
+
 test('programs that once went wrong', () => {
   // Data-dependent positions beside positions that an inverted map takes out of range.
-  for (const seed of [2014, 2082, 2346, 2366, 2690, 2920, 4921]) check(seed, differentiate.run, 7)
+  for (const seed of [2014, 2082, 2346, 2366, 2690, 2920, 4921])
+    check(seed, differentiate.run, { equations: 7 })
 })

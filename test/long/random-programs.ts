@@ -1,5 +1,6 @@
 /**
- * Random programs, many: `node test/long/random-programs.ts [COUNT [FROM]]`, 100,000 from 2,000 unless said otherwise. The
+ * Random programs, many: `node test/long/random-programs.ts [COUNT [FROM]]`, 100,000 from 2,000 unless said otherwise (those
+ * from 1,000,000 on have recurrences). The
  * numbers of programs that fail are added to test/cases/seeds.json, which the suite replays. Exit code 1 if any did.
  */
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -10,9 +10,13 @@ import { dce } from '../../compiler/passes/dce.ts'
 import { inline } from '../../compiler/passes/inline.ts'
 import type { Pass } from '../../compiler/passes/pass.ts'
 import { simplify } from '../../compiler/passes/simplify.ts'
-import { programFromSeed, randomValues } from '../support/arbitrary.ts'
+import { type ArbitraryOptions, programFromSeed, randomValues } from '../support/arbitrary.ts'
 
-const programs = 150
+const programs = 200
+
+/** The last quarter has recurrences. */
+const made = (seed: number, options: ArbitraryOptions = {}): Program =>
+  programFromSeed(seed, { ...options, recurrences: seed > 150 })
 
 function stateOf(program: Program, seed: number, entry: string): State {
   const state = createState(program)
@@ -47,7 +51,7 @@ function expectSame(before: Program, after: Program, entry: string, seed: number
 describe.each<Pass>([simplify, cse, dce, inline])('$name keeps the meaning', (pass) => {
   test('of forward programs', () => {
     for (let seed = 1; seed <= programs; seed++) {
-      const program = programFromSeed(seed)
+      const program = made(seed)
       const after = pass.run(program)
       verify(after, pass.name)
       expectSame(program, after, 'p', seed)
@@ -55,7 +59,7 @@ describe.each<Pass>([simplify, cse, dce, inline])('$name keeps the meaning', (pa
   })
   test('of differentiated programs', () => {
     for (let seed = 1; seed <= programs; seed++) {
-      const program = differentiate.run(programFromSeed(seed, { train: true, smooth: true }))
+      const program = differentiate.run(made(seed, { train: true, smooth: true }))
       verify(program, 'differentiate')
       const after = pass.run(program)
       verify(after, pass.name)
@@ -75,7 +79,7 @@ test.each<Pass>([simplify, cse, dce])('$name twice is $name once', (pass) => {
 test('all passes in a row keep the meaning', () => {
   const passes = [simplify, cse, inline, simplify, cse, dce]
   for (let seed = 1; seed <= programs; seed++) {
-    const program = differentiate.run(programFromSeed(seed, { train: true, smooth: true }))
+    const program = differentiate.run(made(seed, { train: true, smooth: true }))
     let after = program
     for (const pass of passes) {
       after = pass.run(after)

@@ -35,6 +35,7 @@ import type {
 } from '../../compiler/ir/types.ts'
 import { arbitraryFrom, type Choose, dyadic, oneIn, pick, seeded, weighted } from './choose.ts'
 import { Expressions, type Readable, type Rules, volume } from './expressions.ts'
+import { recurrence } from './recurrences.ts'
 
 export interface ArbitraryOptions {
   /** Adds the train entry `t`. */
@@ -47,6 +48,8 @@ export interface ArbitraryOptions {
   readonly random?: boolean
   /** Sizes that dimensions are drawn from; small ones by default. */
   readonly sizes?: readonly number[]
+  /** Some of the forward equations are recurrences. */
+  readonly recurrences?: boolean
   /** Most forward equations a stage (default 5). */
   readonly equations?: number
 }
@@ -250,6 +253,10 @@ class Programs {
     const temps: Readable[] = []
     const count = choose.int(1, this.#options.equations ?? 5)
     for (let k = 1; k <= count; k++) {
+      if (this.#options.recurrences && oneIn(choose, 2)) {
+        temps.push(...this.#recurrence(`${prefix}r${k}`, [...known, ...temps], equations))
+        if (temps.at(-1)!.tensor.dtype === 'f32') continue
+      }
       const name = `${prefix}${k}`
       const dtype: DType =
         k === count
@@ -264,6 +271,25 @@ class Programs {
       temps.push(this.#equation(name, dtype, readable, equations))
     }
     return temps
+  }
+
+  #recurrence(
+    name: string,
+    known: readonly Readable[],
+    equations: Equation[],
+  ): readonly Readable[] {
+    const made = recurrence(
+      {
+        choose: this.#choose,
+        known,
+        extents: this.#extents,
+        rules: this.#rules,
+        site: () => this.#sites++,
+      },
+      name,
+    )
+    equations.push(...made.equations)
+    return made.tensors
   }
 
   #equation(

@@ -17,11 +17,15 @@ import { type ArbitraryOptions, programFromSeed, randomValues } from './arbitrar
 
 const tolerance = { ulps: 2e-4 * 2 ** 24, scale: 'tensor', least: 0.05 } as const
 
+/** Programs from this number on have recurrences. */
+export const recurrent = 1_000_000
+
 /** Larger programs now and then, whose tiles and tails differ. */
 export function optionsOf(seed: number): ArbitraryOptions {
+  const recurrences = seed >= recurrent
   return seed % 4 === 3
-    ? { train: true, sizes: [1, 2, 5, 9, 16, 33], equations: 4 }
-    : { train: true }
+    ? { train: true, recurrences, sizes: [1, 2, 5, 9, 16, 33], equations: recurrences ? 2 : 4 }
+    : { train: true, recurrences }
 }
 
 const everyBuild = [...builds, ...inBlocks]

@@ -35,6 +35,8 @@ export interface Readable {
   readonly mag: number
   /** Its elements are multiples of 1/64 that do not come from a parameter. */
   readonly exact: boolean
+  /** Dimensions that are read at one position only: the time of the loop that computes it. */
+  readonly fixed?: ReadonlyMap<number, Scalar>
 }
 
 export interface Rules {
@@ -283,9 +285,11 @@ export class Expressions {
     const newest = scope.at(-1)
     const walked = newest ? fitting.filter((r) => r.tensor.shape.some((x) => same(newest, x))) : []
     const candidates = walked.length > 0 && oneIn(this.#choose, 2) ? walked : fitting
-    const { tensor, mag } = pick(this.#choose, candidates)
+    const { tensor, mag, fixed } = pick(this.#choose, candidates)
     let guarded = false
-    const at = tensor.shape.map((extent) => {
+    const at = tensor.shape.map((extent, k) => {
+      const given = fixed?.get(k)
+      if (given) return given
       const p = this.position(extent, scope, prefer)
       guarded ||= p.guarded
       return p.e
@@ -386,7 +390,7 @@ function positive(x: Sized): Scalar {
 }
 
 /** Scaled down so that the magnitude is at most `limit`. */
-function within(x: Sized, limit: number): Sized {
+export function within(x: Sized, limit: number): Sized {
   if (x.mag <= limit) return x
   const factor = 2 ** Math.floor(Math.log2(limit / x.mag))
   return { e: mul(x.e, constant(factor)), mag: x.mag * factor }
