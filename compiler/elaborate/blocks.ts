@@ -13,6 +13,7 @@ import { converted } from './elementwise.ts'
 import { evaluateEquation, implicitEquation } from './equations.ts'
 import { chooseBlock } from './expressions.ts'
 import { freeVariables, store } from './store.ts'
+import { evaluateSystem, isSystem } from './system.ts'
 import { asTensor, describe, errorValue, number, showShape, type Value } from './values.ts'
 
 export function evaluateBlock(block: Block, ctx: Context, options: BlockOptions = {}): Value {
@@ -62,11 +63,16 @@ function evaluateStatement(s: Statement, ctx: Context, options: BlockOptions): V
     case 'equation': {
       const name = s.target.name.text
       const want = ctx.want !== undefined && options.result !== undefined ? ctx.want : undefined
-      const value = evaluateEquation(s, want ?? join(ctx.frame.path, name), options.result, ctx)
+      const carried = s.target.primed ? ctx.carries?.shapeOf(name) : undefined
+      const shape = carried ?? options.result
+      const value = evaluateEquation(s, want ?? join(ctx.frame.path, name), shape, ctx)
       define(s.target, value, ctx)
       return value
     }
     case 'value': {
+      if (s.value.kind === 'scan' && isSystem(s.value)) {
+        return evaluateSystem(s.value, (target, value) => define(target, value, ctx), ctx)
+      }
       const { result, resultNames } = options
       if (result !== undefined) {
         const name = ctx.want ?? join(ctx.frame.path, 'result')
@@ -99,6 +105,7 @@ function evaluateStatement(s: Statement, ctx: Context, options: BlockOptions): V
     case 'over':
     case 'using':
     case 'report':
+    case 'yield':
     case 'step': {
       const where = ctx.frame.item === undefined ? 'this place' : `a ${ctx.frame.item.kind}`
       world.report('NET2017', s.span, { statement: s.kind, where }, ctx)
@@ -144,8 +151,11 @@ function bind(s: Extract<Statement, { readonly kind: 'bind' }>, ctx: Context): V
   return kept
 }
 
-const localName = (target: Target, ctx: Context): string =>
-  join(ctx.frame.path, target.primed ? `${target.name.text}_next` : target.name.text)
+function localName(target: Target, ctx: Context): string {
+  const { text } = target.name
+  const isNext = target.primed && ctx.carries?.shapeOf(text) === undefined
+  return join(ctx.frame.path, isNext ? `${text}_next` : text)
+}
 
 /** A tensor is stored when it gets a name; inside somebody's equation only when it has grown large. */
 function bound(value: Value, target: Target, ctx: Context): Value {
@@ -157,6 +167,10 @@ function bound(value: Value, target: Target, ctx: Context): Value {
 }
 
 function define(target: Target, value: Value, ctx: Context): void {
+  if (target.primed && ctx.carries !== undefined) {
+    ctx.carries.assign(target.name.text, value, target.name.span, ctx)
+    return
+  }
   const name = target.primed ? `${target.name.text}'` : target.name.text
   const home = ctx.scope.homeOf(name)
   if (home === undefined) {

@@ -5,8 +5,8 @@
  * seed, step, site and element; random(site, element) names the site.
  */
 
-import { binary, cast, constant, int, select } from '../ir/build.ts'
-import type { DType, Extent, Scalar, UnaryOp } from '../ir/types.ts'
+import { binary, cast, constant, index, int, select } from '../ir/build.ts'
+import type { DType, Extent, Index, Scalar, UnaryOp } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr } from '../syntax/ast.ts'
 import type { Given } from './arguments.ts'
@@ -254,17 +254,19 @@ function random(values: readonly Value[], span: Span, ctx: Context): Value {
   frame.counters.set('random(', count)
   const site = world.site(`${ctx.entry.group}/${frame.key}/${count}`)
   const shape = first?.shape ?? ctx.filling ?? []
-  const element = linearElement(shape)
+  const element = linearElement(shape, ctx.times)
   return shape.length === 0
     ? scalar('f32', { kind: 'random', site, element })
     : lazy('f32', shape, { kind: 'random', site, element })
 }
 
-/** The row-major number of the element at the placeholders. */
-function linearElement(shape: readonly Extent[]): Scalar {
+/** The row-major number of the element at the times of the scans around and the placeholders. */
+function linearElement(shape: readonly Extent[], times: readonly Index[]): Scalar {
   let element: Scalar = int(0)
-  placeholders(shape.length).forEach((position, k) => {
-    const size = constant(shape[k]?.size ?? 1, 'i32')
+  const positions = [...times.map((i): Scalar => index(i)), ...placeholders(shape.length)]
+  const extents = [...times.map((i) => i.extent), ...shape]
+  positions.forEach((position, k) => {
+    const size = constant(extents[k]?.size ?? 1, 'i32')
     element = k === 0 ? position : binary('add', binary('mul', element, size), position)
   })
   return element

@@ -80,7 +80,10 @@ export function applyDefinition(
     if (item.kind === 'net') ctx.entry.nets.add(callee)
     return errorValue
   }
-  const perElement = values.some((v) => v.kind === 'tensor' && freeVariables(v).length > 0)
+  const isTime = (id: string): boolean => ctx.times.some((i) => i.name === id)
+  const perElement = values.some(
+    (v) => v.kind === 'tensor' && freeVariables(v).some((id) => !isTime(id)),
+  )
   const rule = world.rules.get(callee)
   // Rules are for what the name means in the user's program; the library keeps its own.
   const isOwn = world.definition(callee, false) === def
@@ -116,6 +119,7 @@ function elaborateCall(
     origin,
     restIndices: perElement ? ctx.restIndices : undefined,
     whole: false,
+    carries: undefined,
     bases: undefined,
   }
   const bound: Bound = { variables: new Map(), rest: undefined, failed: false }

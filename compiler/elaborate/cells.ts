@@ -8,9 +8,10 @@ import type { Expr, Statement } from '../syntax/ast.ts'
 import { type Context, type Frame, inner, join, type World } from './context.ts'
 import { evalShape } from './dims.ts'
 import { converted } from './elementwise.ts'
-import { checkShape, store } from './store.ts'
+import { checkShape, freeVariables, store } from './store.ts'
 import {
   asTensor,
+  baseName,
   describe,
   errorValue,
   indexNames,
@@ -114,6 +115,8 @@ export function initialise(cell: TensorValue, e: Expr, span: Span, ctx: Context)
     entry,
     frame,
     restIndices: undefined,
+    times: [],
+    carries: undefined,
     filling: cell.shape,
   })
   const tensor = asTensor(value)
@@ -127,6 +130,11 @@ export function initialise(cell: TensorValue, e: Expr, span: Span, ctx: Context)
     const wanted = showShape(cell.shape)
     const of = `\`${name}\``
     world.report('NET3003', e.span, { wanted, given: describe(value), of }, ctx)
+    return
+  }
+  const time = ctx.times.find((i) => freeVariables(tensor).includes(i.name))
+  if (time !== undefined) {
+    world.report('NET3063', e.span, { name, index: baseName(time.name) }, ctx)
     return
   }
   const floats = converted(tensor, 'f32')

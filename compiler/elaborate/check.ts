@@ -69,7 +69,10 @@ function boundNames(item: Body): Set<string> {
       })
     } else if (s.kind === 'param' || s.kind === 'for') names.add(s.name.text)
     else if (s.kind === 'state') for (const c of s.cells) names.add(c.name.text)
-    else if (s.kind === 'reduce') for (const i of s.indices) names.add(i.name.text)
+    else if (s.kind === 'scan') {
+      names.add(s.index.text)
+      for (const c of s.carries) names.add(c.name.text)
+    } else if (s.kind === 'reduce') for (const i of s.indices) names.add(i.name.text)
     // A name alone in a position may be an index of the result.
     else if (s.kind === 'read') {
       for (const p of s.at) {
@@ -128,6 +131,9 @@ function warnUnused(item: Body, world: World): void {
         visit(s.then)
         if (s.otherwise !== undefined) visit(s.otherwise)
       } else if (s.kind === 'step') visit(s.body)
+      else if ((s.kind === 'bind' || s.kind === 'value') && s.value.kind === 'scan') {
+        visit(s.value.body)
+      }
       const last = k === block.statements.length - 1 && item.kind !== 'train'
       if (last) continue
       const targets = s.kind === 'bind' ? s.targets : s.kind === 'equation' ? [s.target] : undefined

@@ -82,10 +82,21 @@ export interface Context {
   readonly whole: boolean
   /** The shape of the parameter that is being initialised. */
   readonly filling: readonly Extent[] | undefined
+  /** The time indices of the scans around, outermost first: values may depend on them. */
+  readonly times: readonly Index[]
+  /** What the scan carries whose body this is. */
+  readonly carries: Carries | undefined
   /** Bases of reads that are more than a name, evaluated once for the equation they stand in. */
   readonly bases: Map<Expr, Value> | undefined
   /** What `step` means, where it is not the number of the call: inside `using … every 4`, that of the update. */
   readonly clock: TensorValue | undefined
+}
+
+/** Takes the next values of what a scan carries, `h' = …`. */
+export interface Carries {
+  /** The declared shape of the carry with this name; undefined when there is none. */
+  shapeOf(name: string): readonly Extent[] | undefined
+  assign(name: string, value: Value, span: Span, ctx: Context): void
 }
 
 /** A statement that only some places allow returns true when it has dealt with it. */

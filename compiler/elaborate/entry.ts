@@ -6,6 +6,7 @@
  */
 
 import { typeOf } from '../ir/build.ts'
+import { flatten, order, type Step } from '../ir/recurrence.ts'
 import { children, freeIndices, freshName, mapChildren, some } from '../ir/traverse.ts'
 import type {
   DType,
@@ -30,8 +31,11 @@ export interface StageBuilder {
   rules: RuleCall[]
 }
 
+/** A wish, or exactly the name that was kept for it, with the type that readers have taken it for. */
+export type Naming = string | { readonly reserved: string; readonly dtype: DType }
+
 export interface NewEquation {
-  readonly name: string
+  readonly name: Naming
   readonly dtype: DType
   readonly shape: readonly Extent[]
   readonly outs: readonly Index[]
@@ -121,9 +125,20 @@ export class EntryBuilder {
     }
   }
 
-  /** Keeps a name from being given to a tensor: somebody else defines it. */
+  /** Keeps a name from being given to a tensor: somebody else defines it, or `emit` does when it is asked to. */
   reserve(name: string): void {
     this.#reserved.add(name)
+  }
+
+  /**
+   * Puts the equations from number `place` on, some of which read what comes later, in the order in which they are
+   * computed. Throws `Unordered`.
+   */
+  order(place: number): readonly Step[] {
+    const { equations } = this.#sink
+    const steps = order(equations.slice(place))
+    equations.splice(place, equations.length, ...flatten(steps))
+    return steps
   }
 
   addTensor(tensor: Tensor): void {
@@ -170,7 +185,7 @@ export class EntryBuilder {
         : ''
     const known = key === '' ? undefined : this.#lifted.get(key)
     if (known?.kind === 'read') return known.tensor
-    const name = this.freshName(e.name)
+    const name = typeof e.name === 'string' ? this.freshName(e.name) : e.name.reserved
     const domain = e.outs.filter((i) => i.extent.size > 1).map((i) => i.name)
     const lift = (part: Scalar, label: string): Scalar => this.#lift(part, e, label)
     const body = outline(e.body, domain, lift)
@@ -205,9 +220,10 @@ export class EntryBuilder {
     if (known !== undefined) return known
     const type = typeOf(part)
     const path = outs.length === 0 ? (from.shared ?? from.path) : from.path
+    const whole = typeof from.name === 'string' ? from.name : from.name.reserved
     const name = this.emit({
       ...from,
-      name: path === '' ? `${from.name}_${label}` : `${path}.${label}`,
+      name: path === '' ? `${whole}_${label}` : `${path}.${label}`,
       dtype: type,
       shape: outs.map((i) => i.extent),
       outs: outs,

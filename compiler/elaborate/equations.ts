@@ -3,14 +3,17 @@
  * a function with a declared result is the same thing, its left side being the declared result.
  */
 
+import { freeIndices } from '../ir/traverse.ts'
 import type { Extent, Index, Scalar } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr, IndexArg, Rest, Statement } from '../syntax/ast.ts'
 import { type Context, childScope, inner, limits } from './context.ts'
 import { evalDim, textOf } from './dims.ts'
+import { converted, nounOf } from './elementwise.ts'
+import type { Naming } from './entry.ts'
 import { inferExtents, mentions, type Wanted } from './extents.ts'
 import { evaluatePosition, limitIds } from './reads.ts'
-import { checkShape } from './store.ts'
+import { checkShape, placed, readAround, variables } from './store.ts'
 import {
   asTensor,
   describe,
@@ -19,6 +22,7 @@ import {
   scalar,
   showShape,
   storedTensor,
+  type TensorValue,
   type Value,
 } from './values.ts'
 
@@ -29,7 +33,7 @@ export type Declared = readonly (Extent | undefined)[] | undefined
 
 export function evaluateEquation(
   e: Equation,
-  name: string,
+  name: Naming,
   declared: Declared,
   ctx: Context,
 ): Value {
@@ -63,7 +67,7 @@ function leftNames(e: Equation, ctx: Context): (IndexArg | Rest)[] | undefined {
   return [...e.at]
 }
 
-function plain(e: Equation, name: string, declared: Declared, ctx: Context): Value {
+function plain(e: Equation, name: Naming, declared: Declared, ctx: Context): Value {
   const left = leftNames(e, ctx)
   if (left === undefined) return errorValue
   const rest = ctx.frame.rest ?? []
@@ -74,6 +78,8 @@ function plain(e: Equation, name: string, declared: Declared, ctx: Context): Val
     known = undefined
   }
   const wanted: Wanted[] = []
+  const { target } = e
+  const carried = target.primed && ctx.carries?.shapeOf(target.name.text) !== undefined
   let at = 0
   let bad = false
   for (const p of left) {
@@ -86,7 +92,8 @@ function plain(e: Equation, name: string, declared: Declared, ctx: Context): Val
       extent = evalDim(p.extent, ctx)
       if (extent === undefined) bad = true
     }
-    wanted.push({ name: (p.value as { name: string }).name, span: p.span, extent })
+    const { name: text } = p.value as { name: string }
+    wanted.push({ name: text, span: p.span, extent, fixed: carried && extent !== undefined })
   }
   return bad ? errorValue : build(left, wanted, e.value, name, e.span, ctx)
 }
@@ -96,7 +103,7 @@ function build(
   left: readonly (IndexArg | Rest)[],
   wanted: readonly Wanted[],
   body: Expr,
-  name: string,
+  name: Naming,
   span: Span,
   ctx: Context,
 ): Value {
@@ -138,30 +145,39 @@ function emit(
   at: readonly Scalar[] | undefined,
   shape: readonly Extent[] | undefined,
   body: Expr,
-  name: string,
+  name: Naming,
   span: Span,
   ctx: Context,
 ): Value {
   const { world } = ctx
   if (value.kind === 'error') return errorValue
-  const tensor = asTensor(value)
-  if (tensor === undefined || tensor.shape.length > 0) {
-    const text = tensor === undefined ? describe(value) : showShape(tensor.shape)
+  const given = asTensor(value)
+  if (given === undefined || given.shape.length > 0) {
+    const text = given === undefined ? describe(value) : showShape(given.shape)
     world.report('NET3011', body.span, { shape: text }, ctx)
     return errorValue
   }
-  const made = shape ?? outs.map((i) => i.extent)
-  if (!checkShape(made, name, ctx, span)) return errorValue
+  const tensor = typed(given, name, span, ctx)
+  if (tensor === undefined) return errorValue
+  const own = shape ?? outs.map((i) => i.extent)
+  const inside = new Set(outs.map((i) => i.name))
+  const parts = [tensor.body, ...(at ?? [])]
+  const free = parts.flatMap((part) => [...freeIndices(part)].filter((id) => !inside.has(id)))
+  const around = variables(new Set(free), ctx)
+  const made = placed(around, (i) => i.extent, own, own)
+  const shown = typeof name === 'string' ? name : name.reserved
+  if (!checkShape(made, shown, ctx, span)) return errorValue
   if (++world.equations > limits.equations) {
     world.stop('NET5003', span, { limit: limits.equations }, ctx)
     return errorValue
   }
+  const all = at === undefined ? placed(around, (i) => i, own, outs) : [...around, ...outs]
   const stored = ctx.entry.emit({
     name,
     dtype: tensor.dtype,
     shape: made,
-    outs,
-    at,
+    outs: all.toSorted((a, b) => Number(isBounded(b)) - Number(isBounded(a))),
+    at: at && placed(around, (i) => ({ kind: 'index', name: i.name }) as const, own, at),
     body: tensor.body,
     origin: ctx.origin,
     span,
@@ -169,11 +185,33 @@ function emit(
     shared: ctx.frame.shared,
   })
   const names = at === undefined ? outs.map((i) => i.name.slice(0, i.name.indexOf('#'))) : []
-  return storedTensor(stored, tensor.dtype, made, names)
+  return around.length === 0
+    ? storedTensor(stored, tensor.dtype, own, names)
+    : readAround(stored, tensor.dtype, around, own, names)
 }
 
+/** As others have taken it to be, where they read it before it is defined. */
+function typed(
+  value: TensorValue,
+  name: Naming,
+  span: Span,
+  ctx: Context,
+): TensorValue | undefined {
+  if (typeof name === 'string' || value.dtype === name.dtype) return value
+  if (name.dtype === 'f32' && value.dtype === 'i32') return converted(value, 'f32')
+  const args = {
+    target: name.reserved,
+    wanted: nounOf(name.dtype),
+    given: nounOf(value.dtype),
+  }
+  ctx.world.report('NET3068', span, args, ctx)
+  return undefined
+}
+
+const isBounded = (i: Index): boolean => i.extent.bound !== undefined
+
 /** `+=`: the domain is every index that either side uses; the positions say where each product is added. */
-function scatter(e: Equation, name: string, declared: Declared, ctx: Context): Value {
+function scatter(e: Equation, name: Naming, declared: Declared, ctx: Context): Value {
   const { world } = ctx
   const rest = ctx.frame.rest ?? []
   const usesRest = e.at.some((p) => p.kind === 'rest') || hasRest(e.value)
@@ -209,7 +247,7 @@ function scatter(e: Equation, name: string, declared: Declared, ctx: Context): V
     outs.push(index)
     within.scope.define(n, scalar('i32', { kind: 'index', name: index.name }), e.span, index)
   }
-  outs.sort((a, b) => Number(b.extent.bound !== undefined) - Number(a.extent.bound !== undefined))
+  outs.sort((a, b) => Number(isBounded(b)) - Number(isBounded(a)))
   const context = { ...within, restIndices }
   const targets: Scalar[] = []
   const sizes: Extent[] = []

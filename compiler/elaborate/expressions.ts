@@ -12,6 +12,7 @@ import { evalDim, evalShape } from './dims.ts'
 import { applyBinary, applyMinMax, applyUnary, nounOf } from './elementwise.ts'
 import { inferExtents, type Wanted } from './extents.ts'
 import { readElement } from './reads.ts'
+import { evaluateScan } from './scan.ts'
 import {
   asTensor,
   describe,
@@ -69,6 +70,8 @@ export function evaluate(e: Expr, ctx: Context): Value {
       if (chosen === undefined) return errorValue
       return ctx.world.evaluator.block(chosen ? e.then : e.otherwise, childScope(ctx))
     }
+    case 'scan':
+      return evaluateScan(e, ctx)
     case 'error':
       return errorValue
     default:

@@ -19,6 +19,8 @@ export interface Wanted {
   readonly span: Span
   /** Explicit or declared. */
   readonly extent: Extent | undefined
+  /** Reads of longer dimensions take part of them: the extent is that of what is carried. */
+  readonly fixed?: boolean
 }
 
 /** Extents of the index names in scope of a scan; undefined where not known (yet). */
@@ -36,6 +38,7 @@ export function inferExtents(
   const found = new Map<string, Extent>()
   for (const w of wanted) if (w.extent !== undefined) found.set(w.name, w.extent)
   const clashes = new Set<string>()
+  const fixed = new Set(wanted.filter((w) => w.fixed).map((w) => w.name))
   const names: Known = new Map(wanted.map((w) => [w.name, w.extent]))
   const mine = (e: Expr, known: Known): string | undefined =>
     e.kind === 'name' && !e.primed && known.get(e.name) === names.get(e.name) && names.has(e.name)
@@ -44,7 +47,7 @@ export function inferExtents(
   for (const body of bodies) {
     scan(body, names, ctx, (position, extent, known) => {
       const name = mine(position, known)
-      if (name === undefined || clashes.has(name)) return
+      if (name === undefined || clashes.has(name) || fixed.has(name)) return
       const before = found.get(name)
       if (before === undefined) found.set(name, extent)
       else if (!sameExtent(before, extent)) {

@@ -158,6 +158,8 @@ function topContext(world: World, entry: EntryBuilder, callee: string): Context 
     part: undefined,
     whole: false,
     filling: undefined,
+    times: [],
+    carries: undefined,
     bases: undefined,
     clock: undefined,
   }

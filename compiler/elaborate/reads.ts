@@ -8,7 +8,7 @@ import type { Expr, IndexArg, Rest } from '../syntax/ast.ts'
 import { type Context, inner, join } from './context.ts'
 import { textOf } from './dims.ts'
 import { affineOf, intervalOf } from './ranges.ts'
-import { store } from './store.ts'
+import { store, tensorOf } from './store.ts'
 import {
   asTensor,
   describe,
@@ -35,7 +35,7 @@ export function readElement(e: Read, ctx: Context): Value {
   })
   if (bad) return errorValue
   const positions = at.map((p) => p.scalar)
-  if (base.stored === undefined) return scalar(base.dtype, elementAt(base, positions))
+  if (tensorOf(base) === undefined) return scalar(base.dtype, elementAt(base, positions))
   if (world.stopped) return errorValue
   const body = elementAt(base, positions)
   return scalar(base.dtype, body.kind === 'read' ? { ...body, guarded: e.guarded } : body)

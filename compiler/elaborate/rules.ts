@@ -18,7 +18,7 @@ import {
 } from './context.ts'
 import { converted } from './elementwise.ts'
 import { Scope } from './scope.ts'
-import { freeVariables, store } from './store.ts'
+import { freeVariables, placed, readAround, store, tensorOf, variables } from './store.ts'
 import {
   asTensor,
   baseName,
@@ -62,10 +62,15 @@ export function applyRule(
   if (!checkRule(rule, fn, ctx)) return errorValue
   const part = numbered(ctx.frame, name)
   const path = join(ctx.frame.path, part)
-  const free = [
-    ...new Set([...args.values()].flatMap((v) => (v.kind === 'tensor' ? freeVariables(v) : []))),
-  ]
+  const ids = [...args.values()].flatMap((v) => (v.kind === 'tensor' ? freeVariables(v) : []))
+  const around = variables(new Set(ids), ctx)
+  // A whole value inside a scan stays what it is at each time; an element becomes a tensor of all elements.
+  const inScan = around.every((i) => ctx.times.some((time) => time.name === i.name))
+  const over = inScan ? around : []
+  const free = inScan ? [] : around.map((i) => i.name)
   const extents = free.map((id) => world.extents.get(id)!)
+  const times = over.map((i) => i.name)
+  const stored: Store = (value, wish, at, by) => store(value, wish, at, by, times)
   const plain = { ...inner(ctx), origin: { span: site, note: `in ${name}` } }
   // Arguments and result become tensors over the variables of the equation around, so that they can be kept.
   const widen = (value: TensorValue): TensorValue => {
@@ -86,9 +91,9 @@ export function applyRule(
       continue
     }
     const typed = param.type?.kind === 'tensor' ? converted(given, param.type.dtype) : given
-    const made = store(widen(typed), join(path, param.name.text), plain)
+    const made = stored(widen(typed), join(path, param.name.text), plain)
     kept.set(param.name.text, made)
-    names.push(made.stored)
+    names.push(tensorOf(made))
   }
   const frame: Frame = {
     callee: name,
@@ -109,6 +114,7 @@ export function applyRule(
     frame,
     scope: new Scope(world.globals),
     restIndices: undefined,
+    carries: undefined,
     bases: undefined,
     whole: false,
   }
@@ -118,26 +124,36 @@ export function applyRule(
   if (result === undefined) return errorValue
   // The result is a tensor of its own: not an argument passed on, nor a number shared with another call.
   const alone = { ...plain, frame: { ...plain.frame, path: '' } }
-  const isNew = entry.stage.equations.slice(before).some((e) => e.target === result.stored)
+  const target = tensorOf(result)
+  const depends = freeVariables(result)
+  const isNew =
+    over.every((i) => depends.includes(i.name)) &&
+    entry.stage.equations.slice(before).some((e) => e.target === target)
   const fresh = isNew ? result : lazy(result.dtype, result.shape, result.body, result.indices)
-  const y = store(fresh, path, alone)
-  if (y.stored === undefined) return errorValue
+  const y = isNew ? result : stored(fresh, path, alone)
+  const yName = tensorOf(y)
+  if (yName === undefined) return errorValue
   // A result that depends on no argument, or is no float, has no derivative to override.
   if (y.dtype !== 'f32' || names.every((n) => n === undefined)) return atVariables(y, free)
   const cotangent: Tensor = {
     name: entry.freshName(join(path, `d_${name}`)),
     dtype: 'f32',
-    shape: y.shape,
+    shape: placed(over, (i) => i.extent, y.shape, y.shape),
     role: 'temp',
     span: rule.span,
     initial: undefined,
     range: undefined,
   }
-  const apart = entry.apart(() => cotangentsOf(rule, fn, kept, cotangent, within))
+  entry.reserve(cotangent.name)
+  const seed =
+    over.length === 0
+      ? storedTensor(cotangent.name, 'f32', y.shape)
+      : readAround(cotangent.name, 'f32', over, y.shape, y.indices)
+  const apart = entry.apart(() => cotangentsOf(rule, fn, kept, seed, stored, within))
   if (apart.result !== undefined) {
     entry.stage.rules.push({
       fn: name,
-      result: y.stored,
+      result: yName,
       args: names.filter((n) => n !== undefined),
       cotangent,
       tensors: apart.tensors,
@@ -147,6 +163,9 @@ export function applyRule(
   }
   return atVariables(y, free)
 }
+
+/** Stores a value over the times of the scans around the call. */
+type Store = (value: TensorValue, wish: string, ctx: Context, span?: Span) => TensorValue
 
 /** The element of a kept result that the equation around asks for. */
 function atVariables(y: TensorValue, free: readonly string[]): Value {
@@ -161,7 +180,8 @@ function cotangentsOf(
   rule: Rule,
   fn: Callable,
   kept: ReadonlyMap<string, Value>,
-  cotangent: Tensor,
+  seed: TensorValue,
+  stored: Store,
   ctx: Context,
 ): (string | undefined)[] | undefined {
   const { world } = ctx
@@ -169,8 +189,6 @@ function cotangentsOf(
   rule.params.forEach((param, k) => {
     ctx.scope.define(param.name.text, kept.get(fn.params[k]!.name.text) ?? errorValue)
   })
-  ctx.entry.reserve(cotangent.name)
-  const seed = storedTensor(cotangent.name, 'f32', cotangent.shape)
   ctx.scope.define(rule.seeds[0]!.text, seed)
   const value = world.evaluator.block(rule.body, ctx)
   if (value.kind === 'error') return undefined
@@ -201,6 +219,6 @@ function cotangentsOf(
       return undefined
     }
     const wide = lazy('f32', of.shape, converted(tensor, 'f32').body, of.indices)
-    return store(wide, join(ctx.frame.path, `d_${param.name.text}`), ctx, rule.span).stored
+    return tensorOf(stored(wide, join(ctx.frame.path, `d_${param.name.text}`), ctx, rule.span))
   })
 }

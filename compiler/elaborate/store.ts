@@ -1,15 +1,15 @@
 /** From lazy values to equations: storing a value in a tensor of its own, once. */
 
 import { freeIndices, size } from '../ir/traverse.ts'
-import type { Extent, Scalar } from '../ir/types.ts'
+import type { DType, Extent, Index, Scalar } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import { type Context, join, limits } from './context.ts'
 import {
-  elementAt,
   indexNames,
   instantiate,
   isVariable,
   lazy,
+  placeholders,
   showShape,
   storedTensor,
   type TensorValue,
@@ -20,21 +20,88 @@ export const freeVariables = (value: TensorValue): string[] =>
   [...freeIndices(value.body)].filter(isVariable)
 
 /**
- * The value as a stored tensor. A value that depends on variables of the equation around it is stored for all their
- * values, and the result reads the element at hand.
+ * The variables among `ids` in the order in which a tensor has them: the bounded one, the times of the scans around from
+ * the outermost in, the others as they come.
  */
-export function store(value: TensorValue, name: string, ctx: Context, span?: Span): TensorValue {
-  if (value.stored !== undefined) return value
-  if (value.memo.tensor !== undefined) return value.memo.tensor
+export function variables(ids: Iterable<string>, ctx: Context): Index[] {
+  const rank = (i: Index): number => {
+    const time = ctx.times.findIndex((x) => x.name === i.name)
+    return i.extent.bound !== undefined ? -1 : time < 0 ? ctx.times.length : time
+  }
+  return [...ids]
+    .map((name) => ({ name, extent: ctx.world.extents.get(name) ?? unknownExtent }))
+    .sort((a, b) => rank(a) - rank(b))
+}
+
+const unknownExtent: Extent = { size: 1, bound: undefined, name: undefined }
+
+/**
+ * Per dimension of a tensor that holds a value for all values of the variables around: what stands for the variable or
+ * for the value's own dimension. A bounded dimension is first, then come the variables.
+ */
+export function placed<T>(
+  around: readonly Index[],
+  ofVariable: (i: Index) => T,
+  shape: readonly Extent[],
+  own: readonly T[],
+): T[] {
+  const isBounded = (i: Index): boolean => i.extent.bound !== undefined
+  const ahead = shape[0]?.bound === undefined ? 0 : 1
+  return [
+    ...around.filter(isBounded).map(ofVariable),
+    ...own.slice(0, ahead),
+    ...around.filter((i) => !isBounded(i)).map(ofVariable),
+    ...own.slice(ahead),
+  ]
+}
+
+const atIndex = (i: Index): Scalar => ({ kind: 'index', name: i.name })
+
+/** A value of this shape that reads, of a tensor over the variables around too, the element at hand. */
+export function readAround(
+  tensor: string,
+  dtype: DType,
+  around: readonly Index[],
+  shape: readonly Extent[],
+  names: readonly string[],
+): TensorValue {
+  const at = placed(around, atIndex, shape, placeholders(shape.length))
+  const body: Scalar = { kind: 'read', tensor, type: dtype, at, guarded: false }
+  return kept(lazy(dtype, shape, body, names))
+}
+
+/** Marks a plain read of a tensor: storing it gives itself. */
+export function kept(value: TensorValue): TensorValue {
+  value.memo.tensor = value
+  return value
+}
+
+/** The tensor that a stored value reads. */
+export function tensorOf(value: TensorValue): string | undefined {
+  if (value.stored !== undefined) return value.stored
+  const { body } = value
+  return body.kind === 'read' && value.memo.tensor?.body === body ? body.tensor : undefined
+}
+
+/**
+ * The value as a stored tensor. A value that depends on variables of the equation or the scans around it is stored for
+ * all their values (and for those of `over`), and the result reads the element at hand.
+ */
+export function store(
+  value: TensorValue,
+  name: string,
+  ctx: Context,
+  span?: Span,
+  over: readonly string[] = [],
+): TensorValue {
+  if (over.length === 0) {
+    if (value.stored !== undefined) return value
+    if (value.memo.tensor !== undefined) return value.memo.tensor
+  }
   const { world } = ctx
-  const free = freeVariables(value)
-    .map((id) => ({
-      name: id,
-      extent: world.extents.get(id) ?? { size: 1, bound: undefined, name: undefined },
-    }))
-    .sort((a, b) => Number(b.extent.bound !== undefined) - Number(a.extent.bound !== undefined))
+  const around = variables(new Set([...over, ...freeVariables(value)]), ctx)
   const domain = instantiate(value, (base, extent) => world.index(base, extent))
-  const outs = [...free, ...domain.outs]
+  const outs = placed(around, (i) => i, value.shape, domain.outs)
   const shape = outs.map((i) => i.extent)
   const hinted = value.hint !== undefined && ctx.want === undefined
   const origin = hinted ? (value.origin ?? ctx.origin) : ctx.origin
@@ -57,17 +124,12 @@ export function store(value: TensorValue, name: string, ctx: Context, span?: Spa
     shared: ctx.frame.shared,
   })
   const names = indexNames(value.shape, value.indices)
-  if (free.length === 0) {
-    const made = storedTensor(stored, value.dtype, value.shape, names)
-    value.memo.tensor = made
-    return made
-  }
-  const all = storedTensor(stored, value.dtype, shape)
-  const positions: Scalar[] = [
-    ...free.map((i) => ({ kind: 'index', name: i.name }) as const),
-    ...value.shape.map((_, k) => ({ kind: 'index', name: `#${k}` }) as const),
-  ]
-  return lazy(value.dtype, value.shape, elementAt(all, positions), names)
+  const made =
+    around.length === 0
+      ? storedTensor(stored, value.dtype, value.shape, names)
+      : readAround(stored, value.dtype, around, value.shape, names)
+  if (over.length === 0) value.memo.tensor = made
+  return made
 }
 
 /** A bounded dim is outermost and alone, and a tensor fits into memory. */

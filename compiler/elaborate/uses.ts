@@ -63,11 +63,16 @@ export function usesOf(item: { readonly body: Block }): ReadonlyMap<string, Use>
         block(e.then, by)
         block(e.otherwise, by)
         return
+      case 'scan':
+        for (const c of e.carries) expr(c.initial, by)
+        block(e.body, by * 2)
+        return
       default:
     }
   }
   const statement = (s: Statement, by: number): void => {
     if (s.kind === 'bind' || s.kind === 'value' || s.kind === 'equation') expr(s.value, by)
+    else if (s.kind === 'yield') for (const e of s.values) expr(e, by)
     else if (s.kind === 'for') block(s.body, by * 2)
     else if (s.kind === 'if') {
       block(s.then, by)

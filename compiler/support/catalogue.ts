@@ -10,6 +10,7 @@ import type { CatalogueEntry } from './catalogue/entry.ts'
 import { limitErrors } from './catalogue/limits.ts'
 import { nameErrors } from './catalogue/names.ts'
 import { pictureErrors } from './catalogue/pictures.ts'
+import { scanErrors } from './catalogue/scan.ts'
 import { shapeErrors } from './catalogue/shapes.ts'
 import { syntaxErrors } from './catalogue/syntax.ts'
 import { trainingErrors } from './catalogue/training.ts'
@@ -22,6 +23,7 @@ export const catalogue = {
   ...nameErrors,
   ...vocabularyErrors,
   ...shapeErrors,
+  ...scanErrors,
   ...trainingErrors,
   ...limitErrors,
   ...dataErrors,

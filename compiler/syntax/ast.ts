@@ -201,12 +201,7 @@ export type Statement =
   | {
       readonly kind: 'state'
       readonly span: Span
-      readonly cells: readonly {
-        readonly name: Name
-        readonly type: Type | undefined
-        readonly initial: Expr
-        readonly span: Span
-      }[]
+      readonly cells: readonly Cell[]
     }
   | { readonly kind: 'minimize'; readonly span: Span; readonly loss: Expr }
   /** `over a, b`: the nets whose parameters this step trains. */
@@ -250,12 +245,18 @@ export type Statement =
     }
   /** The value of the block when last. */
   | { readonly kind: 'value'; readonly span: Span; readonly value: Expr }
-  /** `scan t in T with h: [N, H] = 0 { … }`, `fixpoint z from z0 until tol max n { … }`, `yield e`: parsed, not elaborated in this version. */
-  | {
-      readonly kind: 'reserved'
-      readonly span: Span
-      readonly construct: 'scan' | 'fixpoint' | 'yield'
-    }
+  /** `yield a, b`: what a scan collects at each step. */
+  | { readonly kind: 'yield'; readonly span: Span; readonly values: readonly Expr[] }
+  /** `fixpoint z from z0 until tol max n { … }`: parsed, not elaborated in this version. */
+  | { readonly kind: 'reserved'; readonly span: Span; readonly construct: 'fixpoint' }
+
+/** A state, or what a scan carries from step to step: `h: [N, H] = 0`. */
+export interface Cell {
+  readonly name: Name
+  readonly type: Type | undefined
+  readonly initial: Expr
+  readonly span: Span
+}
 
 export interface Target {
   readonly name: Name
@@ -358,6 +359,19 @@ export type Expr =
       readonly test: Expr
       readonly then: Block
       readonly otherwise: Block
+    }
+  /**
+   * `scan t in T down with h: [N, H] = 0 { …  h' = …  yield h' }`. Without carries and without a `yield` the body is a
+   * system of recurrence equations, whose left sides carry the time index.
+   */
+  | {
+      readonly kind: 'scan'
+      readonly span: Span
+      readonly index: Name
+      readonly extent: Expr
+      readonly down: boolean
+      readonly carries: readonly Cell[]
+      readonly body: Block
     }
   /** Where the parser had to give up on an expression; a diagnostic was already made. */
   | { readonly kind: 'error'; readonly span: Span }

@@ -1,4 +1,4 @@
-/** The grammar of the statements that start with a keyword and declare or train: `param state over using report`. */
+/** The grammar of the statements that start with a keyword and have no block: `param state over using report yield`. */
 import type { IToken } from 'chevrotain'
 import { diagnostic } from '../support/catalogue.ts'
 import type { Expr, Name, Statement } from './ast.ts'
@@ -7,7 +7,6 @@ import type { GrammarRule } from './rules.ts'
 import { SignatureParser } from './signatures.ts'
 import * as t from './tokens.ts'
 
-type Cell = Extract<Statement, { kind: 'state' }>['cells'][number]
 type Metric = Extract<Statement, { kind: 'report' }>['metrics'][number]
 
 export abstract class ClauseParser extends SignatureParser {
@@ -39,54 +38,15 @@ export abstract class ClauseParser extends SignatureParser {
     )
   })
 
-  /** The `=` before a value that must be there. */
-  protected expectEqual(what: string, name: Name): void {
-    this.ACTION(() => {
-      this.acceptEqual(`the ${what}`)
-      if (this.next(t.Equal)) return
-      const code = diagnostic('NET1047', name.span, { what: `the ${what}`, name: name.text })
-      if (this.next(t.Separator) || this.next(t.RCurly)) throw new SyntaxFailure(code)
-      this.fail({ kind: 'token', what: '`=`' })
-    })
-  }
-
-  /** Takes `==` for `=` where only that can be meant. */
-  protected acceptEqual(what: string): void {
-    if (!this.next(t.EqualEqual)) return
-    this.report(diagnostic('NET1042', this.tokenSpan(this.LA(1)), { what }))
-    t.retype(this.LA(1), t.Equal)
-  }
-
   /** `state m = 0, v: [C] = 0` */
   protected readonly state: GrammarRule<Statement> = this.RULE('state', () => {
     const start = this.CONSUME(t.State).startOffset
-    const cells = [this.SUBRULE1(this.cell)]
+    const cells = [this.SUBRULE1(this.cell, { ARGS: ['state'] })]
     this.MANY(() => {
       this.CONSUME(t.Comma)
-      cells.push(this.SUBRULE2(this.cell))
+      cells.push(this.SUBRULE2(this.cell, { ARGS: ['state'] }))
     })
     return this.ACTION((): Statement => ({ kind: 'state', span: this.spanFrom(start), cells }))
-  })
-
-  private readonly cell: GrammarRule<Cell> = this.RULE('cell', () => {
-    this.expectWord('the name of a state')
-    const token = this.CONSUME(t.Word)
-    const type = this.OPTION(() => {
-      this.CONSUME(t.Colon)
-      return this.SUBRULE(this.type)
-    })
-    this.expectEqual(
-      'state',
-      this.ACTION(() => this.name(token)),
-    )
-    this.CONSUME(t.Equal)
-    const initial = this.SUBRULE(this.expression)
-    return this.ACTION(() => ({
-      name: this.name(token),
-      type,
-      initial,
-      span: this.spanFrom(token.startOffset),
-    }))
   })
 
   /** `over a, b` */
@@ -171,5 +131,16 @@ export abstract class ClauseParser extends SignatureParser {
     })
     const value = this.SUBRULE(this.expression)
     return { name, value }
+  })
+
+  /** `yield a, b` */
+  protected readonly yielded: GrammarRule<Statement> = this.RULE('yielded', () => {
+    const start = this.CONSUME(t.Yield).startOffset
+    const values = [this.SUBRULE1(this.expression)]
+    this.MANY(() => {
+      this.CONSUME(t.Comma)
+      values.push(this.SUBRULE2(this.expression))
+    })
+    return this.ACTION((): Statement => ({ kind: 'yield', span: this.spanFrom(start), values }))
   })
 }

@@ -6,11 +6,11 @@
 import type { IToken, TokenType } from 'chevrotain'
 import { diagnostic } from '../support/catalogue.ts'
 import type { BinaryOp, Block, Expr } from './ast.ts'
-import { BracketParser } from './brackets.ts'
 import { SyntaxFailure, unexpected } from './failure.ts'
 import { stringValue } from './lex.ts'
 import { fold, type Infix, type Piece } from './operators.ts'
 import type { GrammarRule } from './rules.ts'
+import { ScanParser } from './scans.ts'
 import * as t from './tokens.ts'
 
 type If = Extract<Expr, { kind: 'if' }>
@@ -26,9 +26,7 @@ const afterForeignWord: ReadonlySet<TokenType> = new Set([
   t.False,
 ])
 
-export abstract class ExpressionParser extends BracketParser {
-  abstract readonly block: GrammarRule<Block, [owner: string]>
-
+export abstract class ExpressionParser extends ScanParser {
   override readonly expression: GrammarRule<Expr> = this.RULE('expression', () => {
     const pieces: Piece[] = []
     const prefix = (token: IToken): void => {
@@ -140,69 +138,73 @@ export abstract class ExpressionParser extends BracketParser {
   }
 
   private readonly primary: GrammarRule<Expr> = this.RULE('primary', () =>
-    this.OR([
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.NumberLit)
-          return this.ACTION((): Expr => {
-            const text = token.image
-            const value = Number(text)
-            const isInt = /^\d+$/.test(text)
-            // A malformed number was reported by the lexer.
-            return {
-              kind: 'number',
-              span: this.tokenSpan(token),
-              value: Number.isNaN(value) ? 0 : value,
-              isInt,
-              text,
-            }
-          })
+    this.OR({
+      IGNORE_AMBIGUITIES: true,
+      DEF: [
+        {
+          ALT: () => {
+            const token = this.CONSUME(t.NumberLit)
+            return this.ACTION((): Expr => {
+              const text = token.image
+              const value = Number(text)
+              const isInt = /^\d+$/.test(text)
+              // A malformed number was reported by the lexer.
+              return {
+                kind: 'number',
+                span: this.tokenSpan(token),
+                value: Number.isNaN(value) ? 0 : value,
+                isInt,
+                text,
+              }
+            })
+          },
         },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.StringToken)
-          return this.ACTION(
-            (): Expr => ({
-              kind: 'string',
-              span: this.tokenSpan(token),
-              value: stringValue(token.image),
-            }),
-          )
+        {
+          ALT: () => {
+            const token = this.CONSUME(t.StringToken)
+            return this.ACTION(
+              (): Expr => ({
+                kind: 'string',
+                span: this.tokenSpan(token),
+                value: stringValue(token.image),
+              }),
+            )
+          },
         },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.True)
-          return this.ACTION(
-            (): Expr => ({ kind: 'bool', span: this.tokenSpan(token), value: true }),
-          )
+        {
+          ALT: () => {
+            const token = this.CONSUME(t.True)
+            return this.ACTION(
+              (): Expr => ({ kind: 'bool', span: this.tokenSpan(token), value: true }),
+            )
+          },
         },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.False)
-          return this.ACTION(
-            (): Expr => ({ kind: 'bool', span: this.tokenSpan(token), value: false }),
-          )
+        {
+          ALT: () => {
+            const token = this.CONSUME(t.False)
+            return this.ACTION(
+              (): Expr => ({ kind: 'bool', span: this.tokenSpan(token), value: false }),
+            )
+          },
         },
-      },
-      { ALT: () => this.SUBRULE(this.reduction) },
-      { ALT: () => this.SUBRULE(this.nameOrCall) },
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.Primed)
-          return this.ACTION((): Expr => {
-            if (this.next(t.LParen)) this.fail({ kind: 'end' })
-            const span = this.tokenSpan(token)
-            return { kind: 'name', span, name: token.image.slice(0, -1), primed: true }
-          })
+        { ALT: () => this.SUBRULE(this.reduction) },
+        { GATE: () => this.startsScan(), ALT: () => this.SUBRULE(this.scan) },
+        { ALT: () => this.SUBRULE(this.nameOrCall) },
+        {
+          ALT: () => {
+            const token = this.CONSUME(t.Primed)
+            return this.ACTION((): Expr => {
+              if (this.next(t.LParen)) this.fail({ kind: 'end' })
+              const span = this.tokenSpan(token)
+              return { kind: 'name', span, name: token.image.slice(0, -1), primed: true }
+            })
+          },
         },
-      },
-      { ALT: () => this.SUBRULE(this.group) },
-      { ALT: () => this.SUBRULE(this.shape) },
-      { ALT: () => this.SUBRULE(this.ifValue) },
-    ]),
+        { ALT: () => this.SUBRULE(this.group) },
+        { ALT: () => this.SUBRULE(this.shape) },
+        { ALT: () => this.SUBRULE(this.ifValue) },
+      ],
+    }),
   )
 
   private readonly nameOrCall: GrammarRule<Expr> = this.RULE('nameOrCall', () => {

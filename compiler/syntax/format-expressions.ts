@@ -4,7 +4,7 @@
  * operators.
  */
 import { assertNever } from '../support/diagnostic.ts'
-import type { Block, Comment, DimExpr, Expr, IndexArg, Param, Rest, Type } from './ast.ts'
+import type { Block, Cell, Comment, DimExpr, Expr, IndexArg, Param, Rest, Type } from './ast.ts'
 import { align, type Doc, flatWidth, group, hardline, indent, join, line, softline } from './doc.ts'
 import { isComparison, precedence } from './operators.ts'
 
@@ -13,6 +13,7 @@ const maxHead = 30
 
 type Pipe = Extract<Expr, { kind: 'pipe' }>
 type Binary = Extract<Expr, { kind: 'binary' }>
+type Scan = Extract<Expr, { kind: 'scan' }>
 
 export abstract class ExpressionFormatter {
   protected readonly text: string
@@ -144,11 +145,32 @@ export abstract class ExpressionFormatter {
         if (isChain && chained.kind === 'value') return [head, this.bare(chained.value)]
         return [head, this.block(e.otherwise)]
       }
+      case 'scan':
+        return this.scan(e)
       case 'error':
         return this.text.slice(e.span.start, e.span.end)
       default:
         return assertNever(e)
     }
+  }
+
+  private scan(e: Scan): Doc {
+    const extent = this.expression(e.extent, 0)
+    const head: Doc = [`scan ${e.index.text} in `, extent, e.down ? ' down' : '']
+    if (e.carries.length === 0) return [head, ' ', this.block(e.body)]
+    const carries = this.cells(e.carries)
+    const list = indent(indent(join(carries, [',', line])))
+    return [group([head, ' with ', list]), ' ', this.block(e.body)]
+  }
+
+  /** `h: [N, H] = 0` */
+  protected cells(cells: readonly Cell[]): Doc[] {
+    return cells.map((cell) =>
+      this.element(cell.span.start, () => {
+        const type: Doc = cell.type === undefined ? '' : [': ', this.type(cell.type)]
+        return [cell.name.text, type, ' = ', this.expression(cell.initial, 0)]
+      }),
+    )
   }
 
   /** ` = value`; a long sum starts on the next line. */
@@ -269,6 +291,7 @@ export abstract class ExpressionFormatter {
 function precedenceOf(e: Expr): number {
   switch (e.kind) {
     case 'if':
+    case 'scan':
       return 0
     case 'pipe':
       return precedence['|>']

@@ -178,13 +178,8 @@ class Formatter extends ExpressionFormatter {
       }
       case 'param':
         return [`param ${s.name.text}: `, this.type(s.type), ' = ', this.expression(s.initial, 0)]
-      case 'state': {
-        const cells = s.cells.map((cell) => {
-          const type: Doc = cell.type === undefined ? '' : [': ', this.type(cell.type)]
-          return [cell.name.text, type, ' = ', this.expression(cell.initial, 0)]
-        })
-        return group(['state ', indent(join(cells, [',', line]))])
-      }
+      case 'state':
+        return group(['state ', indent(join(this.cells(s.cells), [',', line]))])
       case 'minimize':
         return ['minimize ', this.expression(s.loss, 0)]
       case 'over':
@@ -229,7 +224,11 @@ class Formatter extends ExpressionFormatter {
       }
       case 'value':
         // A statement that starts with `if` is the statement, so the expression stands in parentheses.
-        return this.expression(s.value, 1)
+        return this.expression(s.value, s.value.kind === 'scan' ? 0 : 1)
+      case 'yield': {
+        const values = s.values.map((e) => this.element(e.span.start, () => this.expression(e, 0)))
+        return group(['yield ', indent(join(values, [',', line]))])
+      }
       case 'reserved':
         this.skipComments(s.span.end)
         return { kind: 'verbatim', text: this.text.slice(s.span.start, s.span.end) }

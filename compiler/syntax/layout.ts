@@ -67,6 +67,7 @@ const joinsNextLine: ReadonlySet<TokenType> = new Set([
   t.Over,
   t.Using,
   t.Report,
+  t.Yield,
   t.In,
 ])
 

@@ -127,6 +127,24 @@ export abstract class RuleParser extends EmbeddedActionsParser {
     })
   }
 
+  /** The `=` before a value that must be there. */
+  protected expectEqual(what: string, name: Name): void {
+    this.ACTION(() => {
+      this.acceptEqual(`the ${what}`)
+      if (this.next(t.Equal)) return
+      const code = diagnostic('NET1047', name.span, { what: `the ${what}`, name: name.text })
+      if (this.next(t.Separator) || this.next(t.RCurly)) throw new SyntaxFailure(code)
+      this.fail({ kind: 'token', what: '`=`' })
+    })
+  }
+
+  /** Takes `==` for `=` where only that can be meant. */
+  protected acceptEqual(what: string): void {
+    if (!this.next(t.EqualEqual)) return
+    this.report(diagnostic('NET1042', this.tokenSpan(this.LA(1)), { what }))
+    t.retype(this.LA(1), t.Equal)
+  }
+
   protected startsExpression(token: IToken): boolean {
     return expressionStarts.has(token.tokenType) || this.isWord(token)
   }
@@ -170,6 +188,7 @@ export abstract class RuleParser extends EmbeddedActionsParser {
   /** Runs a rule; when it fails, reports and skips to where `depth` brackets are open and the statement ends. */
   protected recover(depth: number, one: () => void): boolean {
     const start = this.here
+    const pending = this.extents.length
     let clean = true
     try {
       one()
@@ -183,7 +202,8 @@ export abstract class RuleParser extends EmbeddedActionsParser {
       // Always forward, whatever happened.
       if (stuck && this.here === start && !this.next(t.RCurly)) this.SKIP_TOKEN()
     }
-    for (const span of this.extents.splice(0)) this.report(diagnostic('NET1048', span, undefined))
+    for (const span of this.extents.splice(pending))
+      this.report(diagnostic('NET1048', span, undefined))
     return clean
   }
 

@@ -8,7 +8,7 @@ import * as t from './tokens.ts'
 const dtypes = { int: 'i32', bool: 'bool', f32: 'f32' } as const
 
 export abstract class SignatureParser extends ExpressionParser {
-  readonly type: GrammarRule<Type> = this.RULE('type', () => {
+  override readonly type: GrammarRule<Type> = this.RULE('type', () => {
     const start = this.ACTION(() => this.checkType())
     const word = this.OPTION1(() => this.CONSUME(t.Word))
     const dims = this.OPTION2(() => this.SUBRULE(this.dims))

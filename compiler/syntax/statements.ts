@@ -81,41 +81,29 @@ export abstract class StatementParser extends ClauseParser {
         {
           GATE: beforeName,
           ALT: () => {
-            this.CONSUME(t.Scan)
-            return this.reserved('scan', start)
-          },
-        },
-        {
-          GATE: beforeName,
-          ALT: () => {
             this.CONSUME(t.Fixpoint)
-            return this.reserved('fixpoint', start)
+            return this.fixpoint(start)
           },
         },
-        {
-          ALT: () => {
-            this.CONSUME(t.Yield)
-            return this.reserved('yield', start)
-          },
-        },
+        { ALT: () => this.SUBRULE(this.yielded) },
         { ALT: () => this.SUBRULE(this.assignment) },
       ],
     })
   })
 
-  /** Reads over a construct of a later version; `scan` and `fixpoint` end with their block. */
-  private reserved(construct: 'scan' | 'fixpoint' | 'yield', start: number): Statement {
+  /** Reads over a construct of a later version, up to the end of its block. */
+  private fixpoint(start: number): Statement {
     return this.ACTION(() => {
       const depth = this.LA(0).payload as number
       this.skipTo(({ payload, tokenType }) => {
         if (payload < depth) return true
         return payload === depth && (tokenType === t.Separator || tokenType === t.LCurly)
       })
-      if (this.next(t.LCurly) && construct !== 'yield') {
+      if (this.next(t.LCurly)) {
         this.skipTo(({ payload, tokenType }) => payload === depth && tokenType === t.RCurly)
         this.SKIP_TOKEN()
       } else this.skipStatement(depth)
-      return { kind: 'reserved', span: this.spanFrom(start), construct }
+      return { kind: 'reserved', span: this.spanFrom(start), construct: 'fixpoint' }
     })
   }
 

@@ -23,3 +23,4 @@ function equations(input: string, title: string): string {
 }
 
 runCases('elaborate/equations.txt', equations)
+runCases('elaborate/recurrences.txt', equations)

@@ -147,6 +147,8 @@ function showStatement(s: Statement): string {
       return list('if', showExpr(s.test), block(s.then), s.otherwise && block(s.otherwise))
     case 'value':
       return list('value', showExpr(s.value))
+    case 'yield':
+      return list('yield', ...s.values.map(showExpr))
     case 'reserved':
       return list('reserved', s.construct)
     default:
@@ -191,6 +193,13 @@ export function showExpr(e: Expr): string {
       return list('tuple', all(e.parts, showExpr))
     case 'if':
       return list('if', showExpr(e.test), block(e.then), block(e.otherwise))
+    case 'scan': {
+      const head = `${e.index.text} in ${showExpr(e.extent)}${e.down ? ' down' : ''}`
+      const carries = all(e.carries, (c) =>
+        list(c.name.text, c.type && showType(c.type), showExpr(c.initial)),
+      )
+      return list('scan', head, carries, block(e.body))
+    }
     case 'error':
       return '(error)'
     default:
