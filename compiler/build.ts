@@ -18,6 +18,8 @@ import {
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import binaryen from 'binaryen'
+import { mathPoolAddress, mathPoolBytes } from './wasm/pool.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const force = process.argv.includes('--force')
@@ -43,7 +45,7 @@ const steps: readonly Step[] = [
   },
   {
     name: 'generated',
-    reads: [mathWasm, 'compiler/std', 'compiler/build.ts'],
+    reads: [mathWasm, 'compiler/std', 'compiler/build.ts', 'compiler/wasm/pool.ts'],
     writes: [`${generated}/math.ts`, `${generated}/std.ts`],
     run: generate,
   },
@@ -67,11 +69,13 @@ function buildMath(): void {
 }
 
 function generate(): void {
-  const math = readFileSync(path(mathWasm)).toString('base64')
+  const { functions, constants } = withConstantsInMemory(readFileSync(path(mathWasm)))
   write(
     `${generated}/math.ts`,
     `/** The scalar functions of compiler/wasm/math as a wasm module, in base64. */\n` +
-      `export const mathWasm: string =\n  '${math}'\n`,
+      `export const mathWasm: string =\n  '${functions.toString('base64')}'\n` +
+      `/** What they load from \`mathPoolAddress\` (wasm/pool.ts) on, in base64. */\n` +
+      `export const mathConstants: string =\n  '${constants.toString('base64')}'\n`,
   )
   const layers = files('compiler/std').filter((file) => file.endsWith('.net'))
   const entries = layers.map((file) => {
@@ -83,6 +87,40 @@ function generate(): void {
     `/** The standard library: the text of every file of compiler/std by its name. */\n` +
       `export const std: Readonly<Record<string, string>> = {\n${entries.join('')}}\n`,
   )
+}
+
+/** The library with its vector constants as loads from memory: see wasm/pool.ts. */
+function withConstantsInMemory(wasm: Buffer): { functions: Buffer; constants: Buffer } {
+  if (wasm.length === 0) return { functions: wasm, constants: wasm }
+  const words: string[] = []
+  /** Where these words stand in a row. */
+  const place = (row: readonly string[]): number => {
+    let at = words.findIndex((_, k) => row.every((word, l) => words[k + l] === word))
+    if (at < 0) at = words.push(...row) - row.length
+    return mathPoolAddress + 4 * at
+  }
+  const before = binaryen.readBinary(wasm)
+  const text = before
+    .emitText()
+    .replace(
+      /\(v128\.const i32x4 (0x\w+) (0x\w+) (0x\w+) (0x\w+)\)/g,
+      (constant: string, a: string, b: string, c: string, d: string): string => {
+        if (a !== c || b !== d) fail(`${constant} in the scalar functions, which is no splat,`)
+        // All zeros and all ones are made by one instruction.
+        if (a === b && (a === '0x00000000' || a === '0xffffffff')) return constant
+        return a === b
+          ? `(v128.load32_splat offset=${place([a])} (i32.const 0))`
+          : `(v128.load64_splat offset=${place([a, b])} align=4 (i32.const 0))`
+      },
+    )
+    .replace(/^\(module/, '(module (memory 1)')
+  before.dispose()
+  if (4 * words.length > mathPoolBytes) fail(`a pool of ${4 * words.length} bytes`)
+  const after = binaryen.parseText(text)
+  after.setFeatures(binaryen.Features.SIMD128)
+  const functions = Buffer.from(after.emitBinary())
+  after.dispose()
+  return { functions, constants: Buffer.from(Int32Array.from(words, Number).buffer) }
 }
 
 function buildDist(): void {

@@ -3,7 +3,7 @@
  * each target the wasm bytes and the manifest, and what the compile report says.
  */
 
-import { mathWasm } from './generated/math.ts'
+import { mathConstants, mathWasm } from './generated/math.ts'
 import type { Program, Tensor } from './ir/types.ts'
 import { cacheBytes } from './schedule/block.ts'
 import { canonicalEntry } from './schedule/canonical.ts'
@@ -12,6 +12,7 @@ import { padReads } from './schedule/pad.ts'
 import { separateBlocks } from './schedule/separate.ts'
 import type { Target } from './wasm/assembler.ts'
 import { describe } from './wasm/describe.ts'
+import type { MathLibrary } from './wasm/link.ts'
 import type { Manifest } from './wasm/manifest.ts'
 import { type MemoryPlan, planMemory } from './wasm/memory.ts'
 import { emitModule } from './wasm/module.ts'
@@ -72,7 +73,8 @@ export function generate(
   return modules
 }
 
-/** The bytes of the scalar functions. */
-export function mathLibrary(): Uint8Array {
-  return Uint8Array.from(atob(mathWasm), (c) => c.charCodeAt(0))
+/** The scalar functions. */
+export function mathLibrary(): MathLibrary {
+  const bytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  return { functions: bytes(mathWasm), constants: bytes(mathConstants) }
 }

@@ -1,7 +1,7 @@
 /** What the emission of an expression needs to know about where it stands: see expression.ts. */
 import type { Extent, Scalar } from '../ir/types.ts'
 import type { Slot } from '../schedule/types.ts'
-import type { Target } from './assembler.ts'
+import type { Ref, Target } from './assembler.ts'
 import type { FunctionBuilder, Value } from './function.ts'
 
 /** How an index variable is held: a loop's local plus a constant, and by how much it grows per lane. */
@@ -23,6 +23,8 @@ export interface KernelContext {
   readonly rows: { readonly index: string; readonly made: ReadonlySet<string> } | undefined
   /** Makes a function of the math library available and gives its name in the module. */
   readonly math: (name: string) => string
+  /** Four lanes of 32 bits that are known, best got before any loop. */
+  readonly constant: (lanes: Uint8Array) => Ref
   /** expression.ts, handed down so that integers and loads can use it without importing what imports them. */
   readonly vector: (e: Scalar, context: Context) => Value
 }

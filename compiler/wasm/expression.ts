@@ -21,9 +21,12 @@ function splatBytes(value: number, type: DType): Uint8Array {
 }
 
 export function constantVector(context: Context, value: number, type: DType): Value {
-  const { build } = context.kernel
-  const bytes = splatBytes(value, type)
-  return build.value(`c${bytes.slice(0, 4).join()}`, v128, [], () => build.module.v128.const(bytes))
+  return constantLanes(context, splatBytes(value, type))
+}
+
+/** Held in a local from the start of the function. */
+function constantLanes({ kernel }: Context, bytes: Uint8Array): Value {
+  return kernel.build.value(`c${bytes.join()}`, v128, [], () => kernel.constant(bytes))
 }
 
 export function vector(e: Scalar, context: Context): Value {
@@ -90,12 +93,11 @@ function indexVector(binding: Binding | undefined, context: Context, name: strin
     ? [offset, offset + 1, offset + 2, offset + 3]
     : [offset, offset, offset, offset]
   const lanes = new Uint8Array(Int32Array.from(start).buffer)
-  if (!variable) {
-    return build.value(`i${start.join()}`, v128, [], () => module.v128.const(lanes))
-  }
+  if (!variable) return constantLanes(context, lanes)
+  const steps = constantLanes(context, lanes)
   return build.value(`i${variable.local}+${start.join()}`, v128, [variable], () => {
     const base = module.i32x4.splat(build.get(variable))
-    return start.every((x) => x === 0) ? base : module.i32x4.add(base, module.v128.const(lanes))
+    return start.every((x) => x === 0) ? base : module.i32x4.add(base, build.get(steps))
   })
 }
 
@@ -130,7 +132,7 @@ function unaryVector(op: UnaryOp, type: DType, operand: Scalar, context: Context
       case 'not':
         return module.v128.not(x)
       case 'sign':
-        return signVector(module, type, () => build.get(value))
+        return signVector(context, type, () => build.get(value))
       default:
         if (!mathFunctions.has(op)) throw new InternalError(`no code for ${op}`)
         return module.call(math(op), [x], v128)
@@ -140,7 +142,9 @@ function unaryVector(op: UnaryOp, type: DType, operand: Scalar, context: Context
 }
 
 /** 1, -1, or the zero (or NaN) itself. */
-function signVector(module: Module, type: DType, x: () => Ref): Ref {
+function signVector(context: Context, type: DType, x: () => Ref): Ref {
+  const { build } = context.kernel
+  const { module } = build
   const zero = module.v128.const(new Uint8Array(16))
   if (type === 'i32') {
     // (0 > x) is -1 where x is negative; (x > 0) is -1 where positive.
@@ -149,8 +153,8 @@ function signVector(module: Module, type: DType, x: () => Ref): Ref {
       module.i32x4.gt_s(x(), module.v128.const(new Uint8Array(16))),
     )
   }
-  const one = module.v128.const(splatBytes(1, 'f32'))
-  const signBit = module.v128.const(splatBytes(-0, 'f32'))
+  const one = build.get(constantVector(context, 1, 'f32'))
+  const signBit = build.get(constantVector(context, -0, 'f32'))
   const magnitude = module.v128.and(
     one,
     module.v128.or(
@@ -293,7 +297,7 @@ function castVector(type: DType, operand: Scalar, context: Context): Value {
       const zero = module.v128.const(new Uint8Array(16))
       return from === 'f32' ? module.f32x4.ne(x, zero) : module.i32x4.ne(x, zero)
     }
-    if (from === 'bool') return module.v128.and(x, module.v128.const(splatBytes(1, type)))
+    if (from === 'bool') return module.v128.and(x, build.get(constantVector(context, 1, type)))
     return type === 'f32' ? module.f32x4.convert_i32x4_s(x) : module.i32x4.trunc_sat_f32x4_s(x)
   })
 }

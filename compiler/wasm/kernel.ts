@@ -9,7 +9,7 @@ import type { Equation, Index } from '../ir/types.ts'
 import { blockTerms } from '../schedule/block.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
-import { i32, type Module, type Target } from './assembler.ts'
+import { i32, type Module } from './assembler.ts'
 import { type Binding, type Context, inLane, type KernelContext, withIndex } from './context.ts'
 import { vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
@@ -20,16 +20,17 @@ import { type Element, emitReduction } from './reduction.ts'
 export function emitKernel(
   kernel: Kernel,
   name: string,
-  module: Module,
-  target: Target,
-  math: (name: string) => string,
+  {
+    module,
+    ...shared
+  }: { readonly module: Module } & Pick<KernelContext, 'target' | 'math' | 'constant'>,
 ): void {
   const counts = kernel.slots.length + 2
   const parameters = counts + kernel.counts.length + kernel.times.length
   const build = new FunctionBuilder(module, new Array(parameters).fill(i32))
   const context: KernelContext = {
     build,
-    target,
+    ...shared,
     slots: new Map(
       kernel.slots.map((slot, k) => [slot.tensor, { slot, address: build.parameter(k) }]),
     ),
@@ -41,7 +42,6 @@ export function emitKernel(
             made: new Set(kernel.equations.map((e) => e.target)),
           }
         : undefined,
-    math,
     vector,
   }
   new KernelEmitter(kernel, context).emit()

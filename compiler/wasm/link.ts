@@ -5,6 +5,12 @@
 import { InternalError } from '../support/diagnostic.ts'
 import { exportInfo, functionInfo, type Module, readModule } from './assembler.ts'
 
+export interface MathLibrary {
+  readonly functions: Uint8Array
+  /** What they load from `mathPoolAddress` on. */
+  readonly constants: Uint8Array
+}
+
 /** Copies all functions into `module`; those never called are removed when it is optimized. */
 export function linkMath(bytes: Uint8Array, module: Module): (name: string) => string {
   const library = readModule(bytes)

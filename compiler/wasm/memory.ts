@@ -5,8 +5,9 @@
  */
 import type { Program, Tensor } from '../ir/types.ts'
 import { numbered, type ScheduledEntry } from '../schedule/kernels.ts'
+import { mathPoolAddress, mathPoolBytes } from './pool.ts'
 
-/** Address 0 stays empty; 64 bytes are a cache line. */
+/** 64 bytes are a cache line. */
 const alignment = 64
 
 export interface EntryPlan {
@@ -42,7 +43,7 @@ export function planMemory(
   tensorsOf: (entry: ScheduledEntry) => ReadonlyMap<string, Tensor>,
 ): MemoryPlan {
   const persistent = new Map<string, number>()
-  let top = alignment
+  let top = mathPoolAddress + mathPoolBytes
   for (const tensor of program.tensors) {
     persistent.set(tensor.name, top)
     // Scalars share cache lines, arrays start their own.

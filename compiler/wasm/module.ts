@@ -24,9 +24,10 @@ import {
   type Target,
 } from './assembler.ts'
 import { emitKernel } from './kernel.ts'
-import { linkMath } from './link.ts'
+import { linkMath, type MathLibrary } from './link.ts'
 import type { Manifest } from './manifest.ts'
 import { bytesOfTensor, type EntryPlan, type MemoryPlan } from './memory.ts'
+import { ConstantPool, mathPoolAddress, type Segment } from './pool.ts'
 
 const page = 65536
 
@@ -34,7 +35,7 @@ export interface ModuleInput {
   readonly program: Program
   readonly entries: readonly ScheduledEntry[]
   readonly plan: MemoryPlan
-  readonly math: Uint8Array
+  readonly math: MathLibrary
   readonly target: Target
   readonly manifest: Manifest
   /** Exports the kernels too, each under `kernelKey`, for whoever measures them one by one. */
@@ -44,10 +45,23 @@ export interface ModuleInput {
 export function emitModule(input: ModuleInput): Uint8Array {
   const module = newModule(input.target)
   try {
-    const pages = Math.max(1, Math.ceil(input.plan.total / page))
-    module.setMemory(pages, pages, 'memory', hyperSegments(input, module))
+    // Loads and stores need a memory; how large it is is known when all constants are.
+    module.setMemory(1, 1)
     const emitter = new ModuleEmitter(input, module)
     for (const entry of input.entries) emitter.entry(entry)
+    const pages = Math.ceil(emitter.end / page)
+    const segments = [...hyperSegments(input), ...emitter.constants]
+    module.setMemory(
+      pages,
+      pages,
+      'memory',
+      segments.map(({ address, data }, k) => ({
+        name: `${k}`,
+        offset: module.i32.const(address),
+        data,
+        passive: false,
+      })),
+    )
     optimize(module)
     module.addCustomSection('netc', new TextEncoder().encode(JSON.stringify(input.manifest)))
     return module.emitBinary()
@@ -57,14 +71,12 @@ export function emitModule(input: ModuleInput): Uint8Array {
 }
 
 /** Hyper-parameters have their values as soon as the module is instantiated. */
-function hyperSegments({ program, plan }: ModuleInput, module: Module) {
+function hyperSegments({ program, plan }: ModuleInput): Segment[] {
   return program.tensors
     .filter((t) => t.role === 'hyper')
     .map((t) => ({
-      name: t.name,
-      offset: module.i32.const(plan.persistent.get(t.name)!),
+      address: plan.persistent.get(t.name)!,
       data: new Uint8Array(Float32Array.of(t.initial ?? 0).buffer),
-      passive: false,
     }))
 }
 
@@ -103,13 +115,30 @@ class ModuleEmitter {
   readonly #input: ModuleInput
   readonly #module: Module
   readonly #math: (name: string) => string
+  readonly #pool: ConstantPool
+  #callsMath = false
   readonly #kernels = new Map<string, string>()
   #labels = 0
 
   constructor(input: ModuleInput, module: Module) {
     this.#input = input
     this.#module = module
-    this.#math = linkMath(input.math, module)
+    const math = linkMath(input.math.functions, module)
+    this.#math = (name) => {
+      this.#callsMath = true
+      return math(name)
+    }
+    this.#pool = new ConstantPool(Math.ceil(input.plan.total / 16) * 16)
+  }
+
+  /** Where memory ends. */
+  get end(): number {
+    return this.#pool.end
+  }
+
+  get constants(): readonly Segment[] {
+    const math = { address: mathPoolAddress, data: this.#input.math.constants }
+    return this.#callsMath ? [math, this.#pool.segment] : [this.#pool.segment]
   }
 
   entry(scheduled: ScheduledEntry): void {
@@ -250,7 +279,12 @@ class ModuleEmitter {
     if (known !== undefined) return known
     const name = `${kernelPrefix}${this.#kernels.size}.${kernel.name}`
     this.#kernels.set(key, name)
-    emitKernel(kernel, name, this.#module, this.#input.target, this.#math)
+    emitKernel(kernel, name, {
+      module: this.#module,
+      target: this.#input.target,
+      math: this.#math,
+      constant: (lanes) => this.#pool.get(this.#module, lanes),
+    })
     if (this.#input.exportKernels) this.#module.addFunctionExport(name, key)
     return name
   }

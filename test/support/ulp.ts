@@ -2,10 +2,13 @@
 // memory; references in f64; and the distance between the two in units in the last place of f32.
 
 import binaryen from 'binaryen'
-import { mathWasm } from '../../compiler/generated/math.ts'
+import { mathConstants, mathWasm } from '../../compiler/generated/math.ts'
+import { mathPoolAddress } from '../../compiler/wasm/pool.ts'
 
 /** How many numbers one call of a driver computes. */
 export const BLOCK = 1 << 16
+/** Where blocks begin: the constants lie before. */
+const base = 1 << 16
 
 const arities = {
   exp: 1,
@@ -45,7 +48,13 @@ export function createDriver(options: { readonly inline: boolean } = { inline: f
   const bytes = BLOCK * 4
   const module = binaryen.readBinary(mathBytes())
   module.setFeatures(binaryen.Features.All)
-  module.setMemory(5 * (bytes >> 16), 5 * (bytes >> 16), 'memory')
+  const pages = 1 + 5 * (bytes >> 16)
+  const constants = {
+    offset: module.i32.const(mathPoolAddress),
+    data: Buffer.from(mathConstants, 'base64'),
+    passive: false,
+  }
+  module.setMemory(pages, pages, 'memory', [constants])
   for (const name of mathNames) addLoop(module, name, bytes)
   if (options.inline) inlineAll(module)
   const code = module.emitBinary()
@@ -55,10 +64,10 @@ export function createDriver(options: { readonly inline: boolean } = { inline: f
   const { buffer } = exports.memory as WebAssembly.Memory
   const places = [0, 1, 2, 3]
   return {
-    inputs: places.map((place) => new Float32Array(buffer, place * bytes, BLOCK)),
-    inputBits: places.map((place) => new Uint32Array(buffer, place * bytes, BLOCK)),
-    result: new Float32Array(buffer, 4 * bytes, BLOCK),
-    resultBits: new Uint32Array(buffer, 4 * bytes, BLOCK),
+    inputs: places.map((place) => new Float32Array(buffer, base + place * bytes, BLOCK)),
+    inputBits: places.map((place) => new Uint32Array(buffer, base + place * bytes, BLOCK)),
+    result: new Float32Array(buffer, base + 4 * bytes, BLOCK),
+    resultBits: new Uint32Array(buffer, base + 4 * bytes, BLOCK),
     run(name, count = BLOCK) {
       const loop = exports[`loop ${name}`] as (bytes: number) => void
       loop(count * 4)
@@ -72,11 +81,11 @@ function addLoop(module: binaryen.Module, name: MathName, bytes: number): void {
   const at = () => module.local.get(1, binaryen.i32)
   const inner = module.getExport(name)
   const args = Array.from({ length: arities[name] }, (_, place) =>
-    v128.load(place * bytes, 16, at()),
+    v128.load(base + place * bytes, 16, at()),
   )
   const callee = binaryen.getExportInfo(inner).value
   const body = module.block(null, [
-    v128.store(4 * bytes, 16, at(), module.call(callee, args, binaryen.v128)),
+    v128.store(base + 4 * bytes, 16, at(), module.call(callee, args, binaryen.v128)),
     module.local.set(1, i32.add(at(), i32.const(16))),
     module.br_if('next', i32.lt_u(at(), module.local.get(0, binaryen.i32))),
   ])
