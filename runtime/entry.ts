@@ -60,6 +60,8 @@ export class Entry {
   readonly ins: readonly Input[]
   /** @internal */
   readonly outs: readonly Output[]
+  /** @internal What is summed over batches. */
+  readonly totals: readonly Output[]
   /** @internal Maximum of each count. */
   readonly limits: readonly number[]
   /** @internal The counts of the current call, 0 where not yet known. */
@@ -76,6 +78,7 @@ export class Entry {
     this.run = instance.call(spec.name)
     this.ins = spec.inputs.map(bind)
     this.outs = spec.outputs.map(bind)
+    this.totals = (spec.totals ?? []).map(bind)
     this.inputs = Object.fromEntries(this.ins.map((i) => [i.spec.name, i.view]))
     this.outputs = Object.fromEntries(this.outs.map((o) => [o.spec.name, o.view]))
     this.limits = limits

@@ -3,7 +3,7 @@
  * one array per input; every row is used once per epoch, in a last batch of fewer rows where they do not divide.
  * Runs are reproducible from (model state, data, options), and a `cursor` continues one exactly where it stopped.
  */
-import type { Entry, Feeds } from './entry.ts'
+import type { Entry, Feeds, View } from './entry.ts'
 import { fail } from './errors.ts'
 import { range, shuffle } from './shuffle.ts'
 import { badLoss, badParam, badValue, stop } from './trace.ts'
@@ -11,13 +11,20 @@ import { type Cells, Snapshot } from './weights.ts'
 
 export type Metrics = Readonly<Record<string, number>>
 
+/** All metrics of a block over rows. */
+export interface Evaluation {
+  readonly metrics: Metrics
+  /** Those that are no number, such as a confusion matrix. */
+  readonly tensors: Readonly<Record<string, View>>
+}
+
 /** Where a training stands, as JSON. */
 export interface Cursor {
   /** Epochs done. */
   readonly epoch: number
   /** Rows of the current epoch done. */
   readonly row: number
-  /** Each metric of these rows, summed over them. */
+  /** Each metric of these rows, summed over them, and each total. */
   readonly sums: readonly number[]
 }
 
@@ -63,8 +70,49 @@ const snapshotEvery = 128
 /** The scalar outputs of an entry: those whose mean over rows makes sense. */
 const scalars = (entry: Entry) => entry.outs.filter((o) => o.spec.shape.length === 0)
 
-const means = (entry: Entry, sums: Float64Array, rows: number): Metrics =>
-  Object.fromEntries(scalars(entry).map((o, k) => [o.spec.name, sums[k]! / Math.max(rows, 1)]))
+/** Metrics over batches: means over rows, and those that `combine` makes of totals. */
+class Tally {
+  /** Of each mean its values times rows, then each total. */
+  readonly sums: Float64Array
+  readonly #entry: Entry
+  readonly #combine: Entry | undefined
+
+  constructor(entry: Entry, combine: Entry | undefined, start: readonly number[] = []) {
+    this.#entry = entry
+    this.#combine = combine
+    const size = entry.totals.reduce((n, t) => n + t.stride, scalars(entry).length)
+    this.sums = Float64Array.from({ length: size }, (_, k) => start[k] ?? 0)
+  }
+
+  /** Takes the outputs of a batch of `rows` rows. */
+  add(rows: number): void {
+    let k = 0
+    for (const { view } of scalars(this.#entry)) this.sums[k++]! += view[0]! * rows
+    for (const { view } of this.#entry.totals) for (const v of view) this.sums[k++]! += v
+  }
+
+  results(rows: number): Evaluation {
+    const outs = scalars(this.#entry)
+    const metrics = Object.fromEntries(
+      outs.map((o, k) => [o.spec.name, this.sums[k]! / Math.max(rows, 1)]),
+    )
+    const tensors: Record<string, View> = {}
+    const combine = this.#combine
+    if (combine) {
+      let k = outs.length
+      for (const { view, stride } of combine.ins) {
+        view.set(this.sums.subarray(k, k + stride))
+        k += stride
+      }
+      combine.runCounts()
+      for (const [name, value] of Object.entries(combine.results())) {
+        if (typeof value === 'number') metrics[name] = value
+        else tensors[name] = value
+      }
+    }
+    return { metrics, tensors }
+  }
+}
 
 /** Lets the page draw and signals arrive. */
 const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
@@ -88,32 +136,33 @@ function runRows(entry: Entry, feeds: Feeds, order: Uint32Array, from: number, r
 
 const isBounded = (input: { readonly count: number }): boolean => input.count >= 0
 
-/** The mean of every metric over rows of `feeds`, which `rowsOf` has checked. */
+/** Every metric over rows of `feeds`, which `rowsOf` has checked. */
 export async function evaluateRows(
   entry: Entry,
+  combine: Entry | undefined,
   feeds: Feeds,
   order: Uint32Array,
-): Promise<Metrics> {
-  const outs = scalars(entry)
-  const sums = new Float64Array(outs.length)
+): Promise<Evaluation> {
+  const tally = new Tally(entry, combine)
   const batch = Math.min(entry.limits[0] ?? 1, order.length)
   entry.write(feeds, 0, Math.min(batch, order.length))
   let last = performance.now()
   for (let from = 0; from < order.length; from += batch) {
     const rows = Math.min(batch, order.length - from)
     runRows(entry, feeds, order, from, rows)
-    for (let k = 0; k < outs.length; k++) sums[k]! += outs[k]!.view[0]! * rows
+    tally.add(rows)
     if (performance.now() - last > 50) {
       await breathe()
       last = performance.now()
     }
   }
-  return means(entry, sums, order.length)
+  return tally.results(order.length)
 }
 
 export async function* fit(
   entry: Entry,
   evaluation: Entry | undefined,
+  combine: Entry | undefined,
   cells: Cells,
   feeds: Feeds,
   options: FitOptions,
@@ -142,8 +191,7 @@ export async function* fit(
   if (!Number.isInteger(batch) || batch < 1 || batch > limit) {
     fail('call', `batch = ${options.batch}: this model takes 1 to ${limit} rows a step`)
   }
-  const outs = scalars(entry)
-  const sums = Float64Array.from(outs, (_, k) => start?.sums[k] ?? 0)
+  const tally = new Tally(entry, combine, start?.sums)
   const snapshot = new Snapshot(cells)
   entry.write(feeds, 0, batch)
   const order = new Uint32Array(rows)
@@ -169,11 +217,13 @@ export async function* fit(
         step: cells.step.view[0]!,
         row,
         of: rows.length,
-        metrics: means(entry, sums, row),
+        metrics: tally.results(row).metrics,
         validation: results,
         examplesPerSecond: perSecond,
         secondsLeft: perSecond > 0 ? (epochs * rows.length - first - done) / perSecond : 0,
-        cursor: isDone ? { epoch: epoch + 1, row: 0, sums: [] } : { epoch, row, sums: [...sums] },
+        cursor: isDone
+          ? { epoch: epoch + 1, row: 0, sums: [] }
+          : { epoch, row, sums: [...tally.sums] },
       }
     }
     let began = performance.now()
@@ -195,7 +245,7 @@ export async function* fit(
         }
         stop(entry, loss, step, badParam(cells) ?? value, true)
       }
-      for (let k = 0; k < outs.length; k++) sums[k]! += outs[k]!.view[0]! * count
+      tally.add(count)
       row += count
       done += count
       if (++steps % snapshotEvery === 0) {
@@ -214,13 +264,14 @@ export async function* fit(
       }
     }
     trained += (performance.now() - began) / 1000
-    const results = held && evaluation ? await evaluateRows(evaluation, heldFeeds, held) : undefined
+    const results =
+      held && evaluation && (await evaluateRows(evaluation, combine, heldFeeds, held)).metrics
     // Not after each epoch: short ones would take longer to wait than to train.
     if (performance.now() - drawn > 50) {
       await breathe()
       drawn = performance.now()
     }
     yield report('epoch', results)
-    sums.fill(0)
+    tally.sums.fill(0)
   }
 }

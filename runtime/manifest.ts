@@ -99,7 +99,7 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   scalar(object(root.step, 'step'), 'step')
   scalar(object(root.seed, 'seed'), 'seed')
   list(root, 'entries', (entry, where) => {
-    if (!['train', 'eval', 'predict'].includes(entry.kind as string)) {
+    if (!['train', 'eval', 'combine', 'predict'].includes(entry.kind as string)) {
       bad(`${where} has kind ${show(entry.kind)}`)
     }
     if (typeof entry.of !== 'string') bad(`${where}.of is not a string`)
@@ -111,10 +111,13 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
       tensor(spec, `${where}.${at}`)
       if (spec.range !== null && !isCount(spec.range)) bad(`${where}.${at}.range is no count`)
     })
-    for (const key of ['outputs', 'trace']) {
+    for (const key of ['outputs', 'trace', ...('totals' in entry ? ['totals'] : [])]) {
       list(entry, key, (spec, at) => tensor(spec, `${where}.${at}`))
     }
-    if (entry.kind !== 'predict' && (entry.outputs as TensorSpec[])[0]?.shape.length !== 0) {
+    if (
+      /^(train|eval)$/.test(entry.kind as string) &&
+      (entry.outputs as TensorSpec[])[0]?.shape.length !== 0
+    ) {
       bad(`${where} has no loss`)
     }
   })

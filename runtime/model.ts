@@ -5,7 +5,15 @@
 import type { EntrySpec, Manifest } from '../compiler/wasm/manifest.ts'
 import { Entry, type Feed, type Feeds, type Results, type View } from './entry.ts'
 import { fail } from './errors.ts'
-import { evaluateRows, type FitOptions, fit, type Metrics, type Report, rowsOf } from './fit.ts'
+import {
+  type Evaluation,
+  evaluateRows,
+  type FitOptions,
+  fit,
+  type Metrics,
+  type Report,
+  rowsOf,
+} from './fit.ts'
 import type { Instance } from './module.ts'
 import { range } from './shuffle.ts'
 import type { Vocabulary } from './text/vocabulary.ts'
@@ -89,7 +97,12 @@ export class Model<B extends Blocks = AnyBlocks> {
     this.vocabularies = (this.#text?.vocabularies ?? {}) as B['vocabularies']
     this.#cells = cellsOf(manifest, memory)
     this.#init = instance.call('init')
-    const calls: Record<string, Record<string, unknown>> = { train: {}, eval: {}, predict: {} }
+    const calls: Record<string, Record<string, unknown>> = {
+      train: {},
+      eval: {},
+      combine: {},
+      predict: {},
+    }
     const limits = new Map(manifest.dims.map((dim) => [dim.name, dim.max]))
     for (const spec of manifest.entries) {
       const entry = new Entry(
@@ -198,7 +211,7 @@ export class Model<B extends Blocks = AnyBlocks> {
     }
   }
 
-  #find(kind: 'train' | 'eval', name: string): Entry | undefined {
+  #find(kind: EntrySpec['kind'], name: string): Entry | undefined {
     for (const entry of this.#entries.values()) {
       if (entry.spec.kind === kind && entry.spec.of === name) return entry
     }
@@ -213,15 +226,21 @@ export class Model<B extends Blocks = AnyBlocks> {
   /** Trains on all rows of `data` and reports on the way; see `FitOptions`. */
   fit(name: string, data: TextFeeds, options: FitOptions = {}): AsyncGenerator<Report, void, void> {
     const entry = this.#trainEntry(name)
-    return fit(entry, this.#find('eval', name), this.#cells, this.#feeds(entry, data), options)
+    const [evaluation, combine] = [this.#find('eval', name), this.#find('combine', name)]
+    return fit(entry, evaluation, combine, this.#cells, this.#feeds(entry, data), options)
   }
 
-  /** The metrics of train block `name` over all rows of `data`, each the mean over rows. */
+  /** The metrics of train block `name` over all rows of `data`: means over rows, and those made of totals. */
   async evaluate(name: string, data: TextFeeds): Promise<Metrics> {
+    return (await this.measure(name, data)).metrics
+  }
+
+  /** As `evaluate`, with those metrics that are tensors. */
+  async measure(name: string, data: TextFeeds): Promise<Evaluation> {
     const entry = this.#find('eval', this.#trainEntry(name).spec.of)
     if (!entry) return unknownEntry('eval', name, Object.keys(this.eval))
     const feeds = this.#feeds(entry, data)
-    return evaluateRows(entry, feeds, range(rowsOf(entry, feeds)))
+    return evaluateRows(entry, this.#find('combine', name), feeds, range(rowsOf(entry, feeds)))
   }
 
   /** The parameters as a safetensors file. */

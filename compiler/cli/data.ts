@@ -77,6 +77,11 @@ export class ModelData {
     return this.has('train') ? (await this.dataset('train')).encoding : undefined
   }
 
+  /** The names of classes that the training data has, a list for each column of names. */
+  async classes(): Promise<readonly (readonly string[])[]> {
+    return [...((await this.encoding())?.classes.values() ?? [])]
+  }
+
   /** The source's columns as feeds for `inputs`. */
   async feeds(name: string, inputs: readonly InputSpec[], extra = false): Promise<Feeds> {
     const dataset = await this.dataset(name)

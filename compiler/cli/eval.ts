@@ -1,5 +1,6 @@
 /** `netc eval`: the metrics of a trained model over a data source. */
 import { type Call, type Command, common } from './command.ts'
+import { showTensors, tensorsAsJson } from './confusion.ts'
 import { exit, UsageError } from './errors.ts'
 import { type Io, json } from './io.ts'
 import { showMetrics } from './progress.ts'
@@ -9,7 +10,8 @@ export const evaluate: Command = {
   name: 'eval',
   usage: 'MODEL.net --weights FILE [options]',
   summary: 'Evaluate a trained model on its data.',
-  details: 'The loss and every metric of the train block, each the mean over all rows.',
+  details: `The loss and every metric of the train block over all rows. What \`report confusion(logits, label)\`
+counts is shown as a matrix, with precision, recall and F1 of each class and their means.`,
   positionals: [1, 1],
   options: {
     weights: common.weights,
@@ -28,10 +30,22 @@ export const evaluate: Command = {
     loadWeights(session.model, call)
     const source = call.text('data') ?? (session.data.has('test') ? 'test' : 'train')
     const feeds = entry.inputs.length > 0 ? await session.data.feeds(source, entry.inputs) : {}
-    const metrics = await session.model.evaluate(entry.of, feeds)
-    if (options.json)
-      json(io, { event: 'done', model: file, data: source, metrics: { [source]: metrics } })
-    else io.out(`${source.padEnd(10)} ${showMetrics(metrics)}\n`)
+    const evaluation = await session.model.measure(entry.of, feeds)
+    const { metrics } = evaluation
+    const classes = entry.inputs.length > 0 ? await session.data.classes() : []
+    if (options.json) {
+      const tensors = tensorsAsJson(evaluation, entry, classes)
+      json(io, {
+        event: 'done',
+        model: file,
+        data: source,
+        metrics: { [source]: metrics },
+        ...(Object.keys(tensors).length > 0 && { tensors }),
+      })
+    } else {
+      io.out(`${source.padEnd(10)} ${showMetrics(metrics)}\n`)
+      io.out(showTensors(evaluation, entry, classes))
+    }
     return exit.done
   },
 }

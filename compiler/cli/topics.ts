@@ -14,7 +14,8 @@ done         the last line of a command that succeeded.
              train: model, weights, epochs, step, seconds, examplesPerSecond,
                     metrics {train {loss, …}, test {…}, validation {…}}, with --early-stop
              best {metric, epoch, value, wait}
-             eval: model, data, metrics {SOURCE {loss, …}}
+             eval: model, data, metrics {SOURCE {loss, …}}, and tensors {confusion {values, classes
+                   [{class, precision, recall, f1, rows}]}} where the block reports such
              compile: model, milliseconds, files, modules [{target, bytes, gzip}], memory,
                       entries [{name, kind, flops, bytes, peak}]
              check: model, ok

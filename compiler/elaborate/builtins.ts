@@ -13,6 +13,7 @@ import type { Given } from './arguments.ts'
 import { type Context, inner } from './context.ts'
 import { aligned, applyMinMax, applyUnary, converted, nounOf } from './elementwise.ts'
 import { limitIds } from './reads.ts'
+import { total } from './totals.ts'
 import {
   asTensor,
   describe,
@@ -67,6 +68,7 @@ const arities: Readonly<Record<string, readonly [number, number]>> = {
   onehot: [2, 2],
   shape: [1, 1],
   rank: [1, 1],
+  total: [1, 1],
   full: [2, 2],
   random: [0, 2],
 }
@@ -147,6 +149,8 @@ export function callBuiltin(
       return onehot(a, b, e.span, ctx)
     case 'shape':
       return a.kind === 'tensor' ? { kind: 'shape', shape: a.shape } : misfit(name, a, e.span, ctx)
+    case 'total':
+      return total(a, e.span, ctx)
     case 'rank':
       return a.kind === 'number' || a.kind === 'tensor'
         ? number(a.kind === 'number' ? 0 : a.shape.length, true)

@@ -66,6 +66,10 @@ export class EntryBuilder {
   readonly stages: StageBuilder[] = []
   /** Nets used since the last `startStep`, in order. */
   readonly nets = new Set<string>()
+  /** Where each `total(…)` of a train block stands, in order. */
+  readonly totals: Span[] = []
+  /** Where outputs were asked for, by their names. */
+  readonly places = new Map<string, Span>()
   /** How often each net has been used in this entry. */
   readonly netUses = new Map<string, number>()
   readonly #persistent: { has(name: string): boolean }

@@ -214,7 +214,7 @@ const isBounded = (i: Index): boolean => i.extent.bound !== undefined
 function scatter(e: Equation, name: Naming, declared: Declared, ctx: Context): Value {
   const { world } = ctx
   const rest = ctx.frame.rest ?? []
-  const usesRest = e.at.some((p) => p.kind === 'rest') || hasRest(e.value)
+  const usesRest = e.at.some((p) => p.kind === 'rest' || hasRest(p.value)) || hasRest(e.value)
   if (usesRest && ctx.frame.rest === undefined) {
     world.report('NET3019', e.span, { place: 'in this equation' }, ctx)
     return errorValue

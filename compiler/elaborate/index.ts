@@ -24,6 +24,7 @@ import { evaluate } from './expressions.ts'
 import { defineGlobals } from './globals.ts'
 import { loadProgram, loadStd, type Resolve } from './modules.ts'
 import { checkRule } from './rules.ts'
+import { checkTotals, finishCombine } from './totals.ts'
 
 export interface ElaborateOptions {
   /** `--dim width=128` */
@@ -94,12 +95,16 @@ function round(
     const blocks = [...items.trains, ...items.predicts].sort(bySource(main.source))
     for (const block of blocks) {
       if (block.kind === 'train') {
-        for (const kind of ['train', 'eval'] as const) {
-          const name = kind === 'train' ? block.name.text : `${block.name.text}_eval`
-          const entry = new EntryBuilder(name, kind, block.name.text, world.cells)
-          entries.push(entry)
+        const made = (['train', 'eval', 'combine'] as const).map((kind) => {
+          const name = kind === 'train' ? block.name.text : `${block.name.text}_${kind}`
+          return new EntryBuilder(name, kind, block.name.text, world.cells)
+        })
+        for (const entry of made) {
+          if (entry.kind === 'combine' && made.every((e) => e.totals.length === 0)) continue
           elaborateTrainEntries(block, context(entry, block.name.text))
+          entries.push(entry)
         }
+        checkTotals(made[0]!, made[1]!, world)
       } else {
         const entry = new EntryBuilder(block.name.text, 'predict', block.name.text, world.cells)
         entries.push(entry)
@@ -113,7 +118,9 @@ function round(
       file: main.source.file,
       dims,
       tensors: [...world.cells.values()].map((c) => c.tensor),
-      entries: entries.map((e) => e.finish()),
+      entries: entries.flatMap((e) =>
+        e.kind === 'combine' ? (finishCombine(e, world) ?? []) : [e.finish()],
+      ),
       data,
       vocabularies: [...world.vocabularies.values()],
     }

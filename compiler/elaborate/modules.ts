@@ -158,8 +158,10 @@ export function loadProgram(main: File, resolve: Resolve, world: World): Items {
   }
   load(main, [])
   for (const train of items.trains) {
-    const clash = entries.get(`${train.name.text}_eval`)
-    if (clash !== undefined) world.report('NET2031', clash, { name: `${train.name.text}_eval` })
+    for (const name of [`${train.name.text}_eval`, `${train.name.text}_combine`]) {
+      const clash = entries.get(name)
+      if (clash !== undefined) world.report('NET2031', clash, { name })
+    }
     if (train.name.text === 'init') world.report('NET2031', train.name.span, { name: 'init' })
   }
   for (const predict of items.predicts) {

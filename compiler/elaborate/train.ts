@@ -140,14 +140,18 @@ function report(name: Name | undefined, e: Expr, ctx: Context): void {
   const value = ctx.world.evaluator.expr(e, { ...at, want: join(ctx.frame.path, label) })
   if (value.kind === 'error') return
   const tensor = asTensor(value)
-  if (tensor === undefined || tensor.shape.length > 0) {
+  const isMatrix = tensor !== undefined && tensor.shape.length > 0
+  const isPooled = isMatrix && ctx.entry.totals.length > 0
+  if (tensor === undefined || (isMatrix && !isPooled) || tensor.shape.some((x) => x.bound)) {
     ctx.world.report('NET4006', e.span, { name: label, shape: describe(value) }, ctx)
     return
   }
   const floats = converted(tensor, 'f32')
   const stored = floats.stored === undefined ? store(unhinted(floats), label, at, e.span) : floats
   if (stored.stored === undefined) return
-  ctx.entry.outputs.push({ name: outputName(label, ctx.entry.outputs), tensor: stored.stored })
+  const output = outputName(label, ctx.entry.outputs)
+  ctx.entry.places.set(output, e.span)
+  ctx.entry.outputs.push({ name: output, tensor: stored.stored })
 }
 
 function calleeName(e: Expr): string {

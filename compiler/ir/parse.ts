@@ -149,7 +149,7 @@ class Parser implements Scope {
     const input = this.#in
     const start = input.peek()
     const kind = input.word()
-    if (kind !== 'init' && kind !== 'train' && kind !== 'eval' && kind !== 'predict') {
+    if (!isKind(kind)) {
       return input.fail(`${kind} is not a kind of entry`, start)
     }
     const name = input.name()
@@ -259,3 +259,7 @@ class Parser implements Scope {
     return { source, start, end }
   }
 }
+
+const kinds: readonly string[] = ['init', 'train', 'eval', 'combine', 'predict']
+
+const isKind = (word: string): word is Entry['kind'] => kinds.includes(word)

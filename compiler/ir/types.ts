@@ -198,16 +198,22 @@ export interface Stage {
 }
 
 export interface Output {
-  /** The name the caller sees. */
+  /** The name the caller sees. One like `total.1` is no result: it is summed over batches for `combine`. */
   readonly name: string
   readonly tensor: string
   /** The vocabulary that numbers its elements. */
   readonly vocabulary?: string | undefined
 }
 
+/** The name of total number `k` of a train block, from 1: an output of train and eval, an input of combine. */
+export const totalName = (k: number): string => `total.${k}`
+
+export const isTotal = (output: string): boolean => /^total\.\d+$/.test(output)
+
 export interface Entry {
   readonly name: string
-  readonly kind: 'init' | 'train' | 'eval' | 'predict'
+  /** `combine` takes the totals of a train block, summed over batches, and gives the metrics made of them. */
+  readonly kind: 'init' | 'train' | 'eval' | 'combine' | 'predict'
   readonly inputs: readonly string[]
   readonly outputs: readonly Output[]
   /** Inputs, temps and gradients of this entry. */
@@ -249,7 +255,8 @@ export interface Program {
   readonly dims: readonly BoundedDim[]
   /** Roles param, state, hyper, step, seed. */
   readonly tensors: readonly Tensor[]
-  /** `init` first, then in source order; a train block `t` gives the entries `t` and, without update, `t_eval`. */
+  /** `init` first, then in source order; a train block `t` gives the entries `t`, without update `t_eval`, and `t_combine`
+   * where it has totals. */
   readonly entries: readonly Entry[]
   readonly data: readonly DataSource[]
   readonly vocabularies: readonly Vocabulary[]

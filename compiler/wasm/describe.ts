@@ -1,5 +1,5 @@
 /** The manifest of a scheduled program: see manifest.ts for what it says. */
-import type { Output, Program, Tensor } from '../ir/types.ts'
+import { isTotal, type Output, type Program, type Tensor } from '../ir/types.ts'
 import { bytesOf, flopsOf, kernelsOf, numbered, type ScheduledEntry } from '../schedule/kernels.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
@@ -74,10 +74,15 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
   const at = (name: string): TensorSpec => specOf(tensors.get(name)!, plan.addresses.get(name)!)
   const kernels = scheduled.stages.flatMap((s) => s.steps.flatMap(kernelsOf))
   const kind = entry.kind === 'init' ? 'predict' : entry.kind
+  const outputs = entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name, ...ofVocabulary(o) }))
+  const totals = outputs.filter((o) => isTotal(o.name))
   return {
     name: entry.name,
     kind,
-    of: kind === 'eval' ? entry.name.replace(/_eval$/, '') : entry.name,
+    of:
+      kind === 'eval' || kind === 'combine'
+        ? entry.name.slice(0, entry.name.lastIndexOf('_'))
+        : entry.name,
     counts: countsOf(input.program, scheduled),
     inputs: entry.inputs.map(
       (name): InputSpec => ({
@@ -86,7 +91,8 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
         ...ofVocabulary(tensors.get(name)!),
       }),
     ),
-    outputs: entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name, ...ofVocabulary(o) })),
+    outputs: outputs.filter((o) => !isTotal(o.name)),
+    ...(totals.length > 0 && { totals }),
     flops: kernels.reduce((n, k) => n + k.equations.reduce((m, e) => m + flopsOf(e), 0), 0),
     bytes: kernels.reduce((n, k) => n + bytesOf(k), 0),
     peak: plan.peak,

@@ -47,14 +47,22 @@ export interface VocabularySpec {
 
 export interface EntrySpec {
   readonly name: string
-  /** `eval` is the forward half of the train block `of`. */
-  readonly kind: 'train' | 'eval' | 'predict'
-  /** For kind `eval` the train entry it belongs to, otherwise the own name. */
+  /**
+   * `eval` is the forward half of the train block `of`; `combine` makes metrics from its totals, summed over batches: it
+   * has one input for each of them, in their order.
+   */
+  readonly kind: 'train' | 'eval' | 'combine' | 'predict'
+  /** For kinds `eval` and `combine` the train entry it belongs to, otherwise the own name. */
   readonly of: string
   readonly counts: readonly string[]
   readonly inputs: readonly InputSpec[]
-  /** For train and eval the first is `loss` (rank 0), then the metrics (rank 0). A multi-step train block has `loss`, `loss_2`, …. */
+  /** For train and eval the first is `loss` (rank 0), then the metrics. A multi-step train block has `loss`, `loss_2`, …. */
   readonly outputs: readonly TensorSpec[]
+  /**
+   * Of train and eval: what is to be summed over batches for the entry of kind `combine`. Its outputs replace the means
+   * of those of the same name, and those of other shapes than a number have a value over batches only there.
+   */
+  readonly totals?: readonly TensorSpec[]
   /** Floating-point operations at maximum counts. */
   readonly flops: number
   /** Bytes read and written by its kernels at maximum counts. */

@@ -238,7 +238,7 @@ export const nameErrors = {
     text: (a: { name: string }) => ({
       message: `\`${a.name}\` is also the name of another entry`,
       label: 'taken',
-      help: 'Rename it: a train block `t` also makes the entry `t_eval`, and `init` is taken.',
+      help: 'Rename it: a train block `t` also makes the entries `t_eval` and `t_combine`, and `init` is taken.',
     }),
   },
 } as const satisfies Record<string, CatalogueEntry>

@@ -45,7 +45,7 @@ export const trainingErrors = {
     text: (a: { name: string; shape: string }) => ({
       message: `the report \`${a.name}\` has the shape ${a.shape} and must be a single number`,
       label: a.shape,
-      help: 'Reduce it, such as with `mean(…)`.',
+      help: 'Reduce it, such as with `mean(…)`, or sum it over all batches: `total(…)`.',
     }),
   },
   NET4007: {
@@ -170,6 +170,34 @@ export const trainingErrors = {
       message: 'a second `every` in one step',
       label: 'again',
       help: 'Keep one: it holds for all parameters of the step.',
+    }),
+  },
+  NET4086: {
+    text: (a: { given: string }) => ({
+      message: `\`total\` takes a number or tensor, not ${a.given}`,
+      label: a.given,
+      help: 'Bind what is to be summed first, `hits = sum(float(guess == label))`, then `total(hits)`.',
+    }),
+  },
+  NET4087: {
+    text: (a: { shape: string; dim: string }) => ({
+      message: `\`total\` sums over batches and ${a.shape} still has a row for each of \`${a.dim}\``,
+      label: a.shape,
+      help: `Sum over \`${a.dim}\` first: \`total(sum(…))\`, or \`counts[label[n], k: 10] += …\`.`,
+    }),
+  },
+  NET4088: {
+    text: (a: { name: string }) => ({
+      message: `the report \`${a.name}\` mixes totals over all batches with values of one batch`,
+      label: 'made of both',
+      help: 'Put `total(…)` around every part that comes from the batch: `total(sum(wrong)) / total(sum(all))`.',
+    }),
+  },
+  NET4089: {
+    text: (_: Record<never, never>) => ({
+      message: 'this `total` is there in training only, or has another shape then',
+      label: 'differs in evaluation',
+      help: 'Take it out of `if training`: a metric is the same in both.',
     }),
   },
   NET4019: {
