@@ -5,6 +5,7 @@ import {
   feedsOf,
   readSource,
   type SourceCall,
+  type Vocabularies,
 } from '../../runtime/data/index.ts'
 import { type Feeds, NetcError } from '../../runtime/index.ts'
 import type { DataSource, Program } from '../ir/types.ts'
@@ -12,9 +13,10 @@ import { diagnostic } from '../support/catalogue.ts'
 import { type Diagnostic, Diagnostics } from '../support/diagnostic.ts'
 import type { InputSpec } from '../wasm/manifest.ts'
 import { InputError } from './errors.ts'
-import { locate, readBytes } from './files.ts'
+import { locate, locateAll, readBytes } from './files.ts'
 import type { Io } from './io.ts'
 import { report } from './model-file.ts'
+import { decodePng } from './png.ts'
 
 class Missing extends InputError {
   readonly path: string
@@ -34,9 +36,11 @@ export class ModelData {
   readonly #isJson: boolean
   readonly #io: Io
   readonly #read = new Map<string, Dataset>()
+  readonly #vocabularies: Vocabularies
 
-  constructor(program: Program, file: string, isJson: boolean, io: Io) {
+  constructor(program: Program, vocabularies: Vocabularies, file: string, isJson: boolean, io: Io) {
     this.#program = program
+    this.#vocabularies = vocabularies
     this.#file = file
     this.#isJson = isJson
     this.#io = io
@@ -66,7 +70,12 @@ export class ModelData {
     const source = this.source(name)
     const encoding = name === 'train' ? undefined : await this.encoding()
     const dataset = await this.#try(source, () =>
-      readSource(source, this.#open, encoding ? { encoding } : {}),
+      readSource(source, this.#open, {
+        ...(encoding && { encoding }),
+        vocabularies: this.#vocabularies,
+        decodeImage: decodePng,
+        list: async (pattern) => locateAll(pattern, this.#file),
+      }),
     )
     this.#read.set(name, dataset)
     return dataset

@@ -1,5 +1,5 @@
 /** Files that a model names: found beside it or in an installed package, and read. */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InputError } from './errors.ts'
@@ -28,6 +28,28 @@ export function locate(path: string, modelFile: string): string | readonly strin
   if (isAbsolute(path)) return isFile(path) ? path : [dirname(path)]
   const folders = [own, ...packageFolders(modelFile)]
   return folders.map((folder) => join(folder, path)).find(isFile) ?? folders
+}
+
+/** The files that a path with stars means, in order; each star stands for anything within one name. */
+export function locateAll(pattern: string, modelFile: string): readonly string[] {
+  const own = isAbsolute(pattern) ? ['/'] : [dirname(modelFile), ...packageFolders(modelFile)]
+  for (const folder of own) {
+    let found = [folder]
+    for (const part of pattern.split('/').filter((p) => p !== '')) {
+      found = found.flatMap((at) => entriesOf(at, part).map((name) => join(at, name)))
+    }
+    const files = found.filter(isFile)
+    if (files.length > 0) return files.sort()
+  }
+  return []
+}
+
+function entriesOf(folder: string, part: string): readonly string[] {
+  if (!part.includes('*')) return existsSync(join(folder, part)) ? [part] : []
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
+  const escaped = part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&').replaceAll('*', '.*')
+  const matches = new RegExp(`^${escaped}$`)
+  return readdirSync(folder).filter((name) => !name.startsWith('.') && matches.test(name))
 }
 
 export function readBytes(path: string): Uint8Array<ArrayBuffer> {

@@ -3,16 +3,10 @@
  * bits a sample. Not read: interlaced pictures of fewer than 8 bits a sample; animation beyond its first frame.
  */
 import { convertIndexedToRgb, type DecodedPng, decode, encode } from 'fast-png'
+import type { Picture } from '../../runtime/data/index.ts'
 import { NetcError } from '../../runtime/index.ts'
 
-/** A picture of `height × width × channels` samples, 0 to 255, row by row from the top, channels innermost. */
-export interface Picture {
-  readonly width: number
-  readonly height: number
-  /** 1 grey, 2 grey and alpha, 3 red green blue, 4 red green blue alpha. */
-  readonly channels: number
-  readonly data: Uint8Array
-}
+export type { Picture }
 
 /** Samples that a picture may have at most: a small file can claim billions. */
 const most = 2 ** 28

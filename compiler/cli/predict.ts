@@ -1,8 +1,9 @@
-/** `netc predict`: the outputs of a predict block for the rows of a file, as JSON lines or CSV. */
+/** `netc predict`: the outputs of a predict block for the rows of a file, or for values given, as JSON lines or CSV. */
 import { feedsOf } from '../../runtime/data/index.ts'
-import type { Results } from '../../runtime/index.ts'
-import type { TensorSpec } from '../wasm/manifest.ts'
-import { type Call, type Command, common } from './command.ts'
+import type { Results, TextFeeds } from '../../runtime/index.ts'
+import type { Vocabulary } from '../../runtime/text/index.ts'
+import type { EntrySpec, InputSpec, TensorSpec } from '../wasm/manifest.ts'
+import { type Call, type Command, common, meant } from './command.ts'
 import { readInput } from './data.ts'
 import { exit, InputError, UsageError } from './errors.ts'
 import type { Io } from './io.ts'
@@ -11,15 +12,20 @@ import { chooseEntry, loadWeights, open, sessionOptions } from './session.ts'
 
 export const predict: Command = {
   name: 'predict',
-  usage: 'MODEL.net --weights FILE [--input FILE] [options]',
+  usage: 'MODEL.net --weights FILE [--input FILE | --in NAME=VALUE …] [options]',
   summary: 'Run a predict block over the rows of a file, or of a data source.',
   details: `The file is .csv, .json, .npy or .idx (.gz too). A table is read as the model's training data is: the same
 columns, classes and scales. Each row gives one line: an object of the block's outputs, or with --format csv a
-line of numbers under a header.`,
+line of numbers under a header.
+
+--in gives inputs themselves: text where an input has a vocabulary, else numbers with commas between. Given
+again for the same input it begins another row. A text shorter than the model's is filled up with <pad>, where
+the vocabulary has it. Outputs of a vocabulary are written as text.`,
   positionals: [1, 1],
   options: {
     weights: common.weights,
     input: { value: 'FILE', short: 'i', text: 'the rows to predict for' },
+    in: { value: 'NAME=VALUE', multiple: true, text: 'the value of an input, text or numbers' },
     data: { value: 'NAME', text: 'without --input: this source of the data block (default test)' },
     format: { value: 'json|csv', text: 'how each row is written (default json)' },
     limit: { value: 'N', text: 'only the first N rows' },
@@ -33,7 +39,8 @@ line of numbers under a header.`,
     const format = call.oneOf('format', ['json', 'csv']) ?? 'json'
     const limit = call.integer('limit', 1)
     if (!call.has('weights')) throw new UsageError('netc predict needs --weights FILE')
-    if (call.has('input') && call.has('data')) throw new UsageError('either --input or --data')
+    const given = ['input', 'in', 'data'].filter((name) => call.has(name))
+    if (given.length > 1) throw new UsageError(`either --${given.join(' or --')}`)
     const session = await open(call.positionals[0]!, options, io)
     const { model, data } = session
     const entry = chooseEntry(session, 'predict', call.text('block'))
@@ -43,7 +50,11 @@ line of numbers under a header.`,
     const run = model.predict[entry.of]!
     let results: Results
     let rows: number
-    if (entry.inputs.length === 0) {
+    if (call.has('in')) {
+      results = run(feedsGiven(entry, call.texts('in')))
+      const [output] = entry.outputs
+      rows = Math.min(rowsIn(results, output!), limit ?? Number.POSITIVE_INFINITY)
+    } else if (entry.inputs.length === 0) {
       // Nothing to read: the block draws its rows itself.
       const dim = model.manifest.dims.find((d) => d.name === entry.counts[0])!
       rows = Math.min(limit ?? dim.max, dim.max)
@@ -57,12 +68,16 @@ line of numbers under a header.`,
       results = run(feedsOf(entry.inputs, dataset, input ?? `data ${source}`, true))
       rows = Math.min(dataset.rows, limit ?? dataset.rows)
     }
+    const vocabularyOf = ({ vocabulary }: TensorSpec): Vocabulary | undefined =>
+      vocabulary === undefined ? undefined : model.vocabularies[vocabulary]
     if (format === 'csv') io.out(`${entry.outputs.flatMap(headers).join(',')}\n`)
     for (let row = 0; row < rows; row++) {
-      const values = entry.outputs.map((output) => rowOf(results, output, row))
+      const values = entry.outputs.map((output) =>
+        rowOf(results, output, row, vocabularyOf(output)),
+      )
       const line =
         format === 'csv'
-          ? values.flat(9).join(',')
+          ? values.flat(9).map(field).join(',')
           : JSON.stringify(Object.fromEntries(entry.outputs.map((o, k) => [o.name, values[k]])))
       io.out(`${line}\n`)
     }
@@ -74,16 +89,31 @@ const width = (output: TensorSpec): number => output.shape.slice(1).reduce((a, b
 
 /** `digit` for one value a row, `probs_0,probs_1,…` for several. */
 const headers = (output: TensorSpec): string[] =>
-  output.shape.length === 1
+  output.shape.length === 1 || output.vocabulary !== undefined
     ? [output.name]
     : Array.from({ length: width(output) }, (_, k) => `${output.name}_${k}`)
 
-type Nested = number | boolean | null | readonly Nested[]
+type Nested = number | boolean | string | null | readonly Nested[]
 
-/** One row, nested as the output's shape is; f32 values in the fewest digits that mean the same. */
-function rowOf(results: Results, output: TensorSpec, row: number): Nested {
+/** As RFC 4180 has it: quoted where it must be. */
+const field = (value: unknown): string =>
+  typeof value === 'string' && /[",\r\n]/.test(value)
+    ? `"${value.replaceAll('"', '""')}"`
+    : `${value}`
+
+const rowsIn = (results: Results, output: TensorSpec): number =>
+  (results[output.name] as Float32Array).length / width(output)
+
+/** One row, text or nested as the output's shape is; f32 values in the fewest digits that mean the same. */
+function rowOf(
+  results: Results,
+  output: TensorSpec,
+  row: number,
+  vocabulary: Vocabulary | undefined,
+): Nested {
   const size = width(output)
   const values = (results[output.name] as Float32Array).subarray(row * size, (row + 1) * size)
+  if (vocabulary !== undefined) return vocabulary.decode(values)
   const show = (value: number): Nested =>
     output.dtype === 'bool' ? value !== 0 : output.dtype === 'f32' ? short(value) : value
   const nest = (shape: readonly number[], from: number): Nested => {
@@ -93,4 +123,33 @@ function rowOf(results: Results, output: TensorSpec, row: number): Nested {
     return Array.from({ length: first }, (_, k) => nest(rest, from + k * step))
   }
   return nest(output.shape.slice(1), 0)
+}
+
+/** The feeds that `--in NAME=VALUE` say. */
+function feedsGiven(entry: EntrySpec, pairs: readonly string[]): TextFeeds {
+  const names = entry.inputs.map((i) => i.name)
+  const feeds: Record<string, (string | number)[]> = {}
+  for (const pair of pairs) {
+    const [, name = '', value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(pair) ?? []
+    const input = entry.inputs.find((i) => i.name === name)
+    if (!input) {
+      const known = names.join(', ') || 'none'
+      throw new UsageError(
+        `--in ${pair}: it takes NAME=VALUE, and the inputs of ${entry.of} are ${known}${meant(name, names)}`,
+      )
+    }
+    feeds[name] ??= []
+    if (input.vocabulary === undefined) feeds[name].push(...numbersIn(value, input, pair))
+    else feeds[name].push(value)
+  }
+  return feeds as TextFeeds
+}
+
+function numbersIn(text: string, { name, dtype }: InputSpec, pair: string): number[] {
+  return text.split(',').map((part) => {
+    const word = dtype === 'bool' ? { true: 1, false: 0 }[part.trim()] : undefined
+    const value = word ?? (part.trim() === '' ? Number.NaN : Number(part))
+    if (!Number.isNaN(value)) return value
+    throw new UsageError(`--in ${pair}: ${name} is ${dtype} and takes numbers, with commas between`)
+  })
 }

@@ -31,7 +31,7 @@ export async function open(file: string, options: SessionOptions, io: Io): Promi
   const built = compiled.modules[target]
   if (!built) throw new InputError(`${file} has no ${target} build`)
   const model = await load(built.wasm as Uint8Array<ArrayBuffer>, { text })
-  const data = new ModelData(compiled.program, file, isJson, io)
+  const data = new ModelData(compiled.program, model.vocabularies, file, isJson, io)
   return { file, compiled, model, data, milliseconds: performance.now() - start }
 }
 

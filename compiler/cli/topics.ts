@@ -40,6 +40,12 @@ npy("x.npy", "y.npy")              NumPy arrays, little-endian, C order
 csv("file", NAME = "columns", …)   a header line; without names: all columns but the last, and the last
 json("file", NAME = "columns", …)  an array of records, or of rows: columns 0, 1, …
 safetensors("file", NAME = "tensor", …)
+text("file", …, NAME = "char[128]")          windows of 128 tokens of a vocabulary over a text; and \`next\`,
+                                             the same windows one token later
+pairs("file", A = "letter[24]", B = "phone[22]")  two sequences a row; see below
+images("folder/*.png"), images("*/*.png"), images("list.csv", image = "column", label = "column")
+                                             pictures of one size: \`image\`, height by width by channels, 0 to
+                                             255; \`label\`, what the first star of several stands for
 
 Outputs feed the inputs of a train block: by name where every input is named, else in order. A row may
 have any shape with as many values: images of 28 by 28 fill an input of 784. Columns are separated by
@@ -52,5 +58,21 @@ onehot = "columns"           these columns become one column of 0 and 1 for each
 standardize = true | "x"     mean 0 and deviation 1 by the training rows; true means the first output
 header = true, separator = ","   csv: without a header the columns are called 0, 1, …
 limit = N                    only the first N rows
+channels = 1 | 3             images: grey or colours; default as the first picture is
+
+text: stride = N, the tokens from one window to the next (default: the window's length); split = "test" is
+the end of the text, with fraction = 0.9 the last tenth, and no window reaches over the border.
+
+pairs reads lines of two texts with separator = "\\t" between, a JSON object or array of pairs, or a JavaScript
+module that exports one as plain data (its code is not run; a number behind a key, as in "read(2)", is dropped).
+The vocabularies need the tokens <pad>, and that of the second <start> and <end>. Columns, for A of 24 and B of
+22 tokens:
+  A, A_length, A_mask        the first text filled up with <pad>; how long it is; 1 where it is, 0 behind
+  B                          <start> and the second text: what a decoder is given
+  next                       the second text and <end>: what it is to predict
+  B_length, B_mask           of B and of next
+split goes by a hash of the first text (fraction = 0.9, seed), so that the pairs of one text stay together.
+ignore = "012" leaves characters out of the second text, comment = "#" what stands behind it; unfit = "drop" leaves out rows that are too long or
+hold what is no token, which is an error otherwise.
 `,
 }

@@ -10,6 +10,12 @@ export interface SourceCall {
   }[]
 }
 
+/** Options of the readers that have options of their own, and then no others. */
+const own: Readonly<Record<string, readonly string[]>> = {
+  text: ['split', 'fraction', 'limit', 'stride'],
+  pairs: ['split', 'fraction', 'seed', 'limit', 'separator', 'ignore', 'comment', 'unfit'],
+}
+
 const shared = [
   'split',
   'fraction',
@@ -20,6 +26,7 @@ const shared = [
   'header',
   'separator',
   'limit',
+  'channels',
 ]
 
 export interface Args {
@@ -36,8 +43,12 @@ export function argsOf(call: SourceCall): Args {
   const files: string[] = []
   const outputs: { name: string; value: string }[] = []
   const options = new Map<string, string | number | boolean>()
+  const allowed = Object.hasOwn(own, call.reader) ? own[call.reader]! : shared
   for (const { name, value } of call.args) {
-    if (name && shared.includes(name)) options.set(name, value)
+    if (name && !allowed.includes(name) && shared.includes(name)) {
+      bad(call, `it has no option ${name}; its options are ${allowed.join(', ')}`)
+    }
+    if (name && allowed.includes(name)) options.set(name, value)
     else if (typeof value !== 'string') bad(call, `${name ?? 'a file'} is text, not ${value}`)
     else if (name) outputs.push({ name, value })
     else files.push(value)

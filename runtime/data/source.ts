@@ -7,12 +7,16 @@ import { type Args, argsOf, bad, listOf, type SourceCall } from './args.ts'
 import { readCsv } from './csv.ts'
 import { gunzip } from './gunzip.ts'
 import { readIdx } from './idx.ts'
+import { type DecodeImage, folderLabels, readImages } from './images.ts'
 import { readJson } from './json.ts'
 import { readNpy } from './npy.ts'
+import { readPairs } from './pairs.ts'
 import { type Column, cut, type Dataset, type Encoding } from './rows.ts'
 import { columnOf, completeRows, type Table, valuesOf } from './table.ts'
 import { malformed } from './tensor.ts'
 import { readTensors } from './tensors.ts'
+import { readText } from './text.ts'
+import type { Vocabularies } from './tokens.ts'
 
 export interface ReadOptions {
   /** Use these classes and scales instead of making new ones. */
@@ -21,11 +25,26 @@ export interface ReadOptions {
   readonly only?: readonly string[]
   /** Take all columns of a table that names no outputs as one, or all tensors of a file. */
   readonly whole?: boolean
+  /** Of the model, for texts. */
+  readonly vocabularies?: Vocabularies
+  /** Of pictures, whose formats are not read here. */
+  readonly decodeImage?: DecodeImage
+  /** The files that a path with stars means, in order. */
+  readonly list?: (pattern: string) => Promise<readonly string[]>
 }
 
 export type Open = (path: string) => Promise<Uint8Array<ArrayBuffer>>
 
-export const readers = ['idx', 'csv', 'json', 'npy', 'safetensors'] as const
+export const readers = [
+  'idx',
+  'csv',
+  'json',
+  'npy',
+  'safetensors',
+  'text',
+  'pairs',
+  'images',
+] as const
 
 /** Reads a source. `open` resolves a path of the data block and gives the file's bytes. */
 export async function readSource(
@@ -35,8 +54,7 @@ export async function readSource(
 ): Promise<Dataset> {
   const args = argsOf(call)
   const get = async (file: string) => gunzip(await open(file), file)
-  const isTable = call.reader === 'csv' || call.reader === 'json'
-  const single = isTable || call.reader === 'safetensors'
+  const single = !['idx', 'npy', 'text'].includes(call.reader)
   if (single && args.files.length > 1) bad(call, 'it takes one file')
   const file = args.files[0]!
   const classes = new Map(options.encoding?.classes)
@@ -61,6 +79,16 @@ export async function readSource(
       columns = tableColumns(call, args, table, classes, options)
       break
     }
+    case 'text': {
+      const files = []
+      for (const name of args.files) files.push({ name, bytes: await get(name) })
+      return readText(call, args, files, options.vocabularies ?? {})
+    }
+    case 'pairs':
+      return readPairs(call, args, await get(file), file, options.vocabularies ?? {})
+    case 'images':
+      columns = await imageColumns(call, args, get, classes, options)
+      break
     case 'safetensors': {
       const tensors = readTensors(await get(file), file)
       const all = [...tensors.keys()].map((name) => ({ name, value: name }))
@@ -85,6 +113,44 @@ export async function readSource(
   }
   if (rows === 0) bad(call, 'there are no rows')
   return cut(call, args, columns, rows, { classes, scales: options.encoding?.scales ?? new Map() })
+}
+
+async function imageColumns(
+  call: SourceCall,
+  args: Args,
+  get: Open,
+  classes: Map<string, readonly string[]>,
+  options: ReadOptions,
+): Promise<Column[]> {
+  const decode = options.decodeImage ?? bad(call, 'decodeImage, which decodes pictures, is missing')
+  const path = args.files[0]!
+  if (path.includes('*')) {
+    if (args.outputs.length > 0)
+      bad(call, 'outputs are named for a table of files, not for a folder')
+    const list = options.list ?? bad(call, 'list, which finds the files of a pattern, is missing')
+    const files = await list(path)
+    if (files.length === 0) malformed(path, 'there is no such file')
+    const labels = folderLabels(path, files, classes.get('label'))
+    if (labels) classes.set('label', labels.classes)
+    const image = await readImages(call, args, 'image', files, get, decode)
+    return labels ? [image, labels.column] : [image]
+  }
+  const [image, ...others] = args.outputs
+  if (!image) return bad(call, 'it names no column of files: image = "file"')
+  const bytes = await get(path)
+  const table = /\.json(\.gz)?$/i.test(path) ? readJson(bytes, path) : readCsv(bytes, path)
+  const column = columnOf(table, image.value)
+  const folder = path.slice(0, path.lastIndexOf('/') + 1)
+  const files = table.rows.map((row) => {
+    const file = `${row[column] ?? ''}`
+    return file.startsWith('/') ? file : folder + file
+  })
+  if (files.length === 0) malformed(path, 'there are no rows')
+  const rest =
+    others.length > 0
+      ? tableColumns(call, { ...args, outputs: others }, table, classes, options)
+      : []
+  return [await readImages(call, args, image.name, files, get, decode), ...rest]
 }
 
 function tableColumns(

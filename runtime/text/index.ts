@@ -20,7 +20,9 @@ export { Vocabulary } from './vocabulary.ts'
 export const padding = '<pad>'
 
 /** The vocabularies of a model, checked, by name. */
-export function vocabulariesOf(manifest: Manifest): Readonly<Record<string, Vocabulary>> {
+export function vocabulariesOf(
+  manifest: Pick<Manifest, 'vocabularies'>,
+): Readonly<Record<string, Vocabulary>> {
   const specs: unknown = manifest.vocabularies ?? []
   const isSpec = (spec: VocabularySpec | null): boolean =>
     typeof spec?.name === 'string' &&

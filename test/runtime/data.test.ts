@@ -309,7 +309,7 @@ describe('sources', () => {
   test.each<[SourceCall, string]>([
     [
       call('tsv', 'a.csv'),
-      'train: tsv(…): there is no such reader; the readers are idx, csv, json, npy, safetensors',
+      'train: tsv(…): there is no such reader; the readers are idx, csv, json, npy, safetensors, text, pairs, images',
     ],
     [call('csv'), 'train: csv(…): it names no file'],
     [
