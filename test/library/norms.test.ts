@@ -23,7 +23,7 @@ function normalised(name: string, keyOf: (n: number, c: number) => string, eps: 
 }
 
 const affine = (params: Params, name: string, k: number, v: number): number =>
-  v * params(`${name}.gamma`)[k % C]! + params(`${name}.beta`)[k % C]!
+  v * params(`${name}.scale`)[k % C]! + params(`${name}.shift`)[k % C]!
 
 test('group_norm', () => {
   const groups = (g: number) => (n: number, c: number) => `${n} ${Math.floor(c / (C / g))}`
@@ -67,12 +67,12 @@ test('rms_norm', () => {
     reference: (x, params) =>
       rows(x).flatMap((row) => {
         const mean = row.reduce((a, b) => a + b * b, 0) / C
-        return [...row].map((v, k) => (v * params('rms_norm_1.gamma')[k]!) / Math.sqrt(mean + 1e-6))
+        return [...row].map((v, k) => (v * params('rms_norm_1.scale')[k]!) / Math.sqrt(mean + 1e-6))
       }),
   })
 })
 
-test('a row of equal elements becomes beta', () => {
+test('a row of equal elements becomes the shift', () => {
   const x = fill([3, C], () => 2)
   tryOut({ call: 'layer_norm(eps = 1e-3)', input: [C], x, tolerance: 1e-5 })
 })

@@ -109,6 +109,44 @@ export function tryOut(trial: Trial): void {
   }
 }
 
+export interface Seen {
+  readonly trained: Float64Array
+  /** By an entry that does not train. */
+  readonly predicted: Float64Array
+}
+
+/**
+ * What a call makes of x in a train step and otherwise, where it draws random numbers. The compiled module is compared
+ * with the evaluator, so that both draw the same.
+ */
+export function inTraining(call: string, shape: readonly number[], x: readonly number[]): Seen {
+  const [rows, ...rest] = shape
+  const program = programOf(`
+dim batch <= ${rows}
+net f(x: [batch, ${rest.join(', ')}]) {
+  param w: [] = 1
+  x * w
+}
+train t(x: [batch, ${rest.join(', ')}]) {
+  y = f(x) |> ${call}
+  minimize mean(y)
+  using sgd(0.0)
+}
+predict p(x: [batch, ${rest.join(', ')}]) { y = f(x) |> ${call} }`)
+  const exposed = lower(program, { expose: ['y'] })
+  const state = createState(exposed)
+  run(exposed, 'init', state, { seed: 11 })
+  const inputs = { x }
+  const trained = run(exposed, 't', state, { inputs }).outputs.y!
+  const predicted = run(exposed, 'p', state, { inputs }).outputs.y!
+  const instance = new Instance(exposed, builds[turn++ % builds.length]!, call)
+  instance.init(11)
+  for (const counts of [{ batch: rows! }, { batch: 1 }]) {
+    instance.compare('t', inputs, counts, { ulps: 400, scale: 'tensor', least: 0.05 })
+  }
+  return { trained, predicted }
+}
+
 /**
  * The derivative of the loss along a direction in the space of each parameter, by the gradient (what sgd(1.0) took away)
  * and by central differences, extrapolated. A direction meets every element, so that a wrong one shows.

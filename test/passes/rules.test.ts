@@ -53,6 +53,11 @@ const examples: readonly (readonly [rule: string, before: string, after: string]
   ],
   ['not not b -> b', 'where(not(not(a[i] > 0.0)), a[i], b[i])', 'where(a[i] > 0.0, a[i], b[i])'],
   ['min(i, 9) -> i, max(i, 0) -> i where i in [0, 9]', 'f32(min(max(k[i], 0), 4))', 'f32(k[i])'],
+  [
+    'max(float(n), c) -> float(n) where the count n is not below c',
+    'max(f32(count(m)) * 2.0, 0.5) + max(a[i], 1.0)',
+    'f32(count(m)) * 2.0 + max(a[i], 1.0)',
+  ],
   ['random >= 0 -> true', 'where(random#1(i) >= 0.0, a[i], b[i])', 'a[i]'],
   ['--x -> x', '-(-(a[i]))', 'a[i]'],
   ['-(a - b) -> b - a', '-(a[i] - b[i])', 'b[i] - a[i]'],
@@ -140,6 +145,7 @@ const program = (body: string): Program =>
   parseProgram(
     [
       'program "rules"',
+      'dim m <= 3',
       'param a: f32[4]',
       'param b: f32[4]',
       'param c: f32[]',

@@ -89,6 +89,10 @@ export const arithmeticRules: readonly Rule[] = [
       ? binary('sub', e.value.right, e.value.left)
       : undefined,
   ),
+  on('binary', 'max(float(n), c) -> float(n) where the count n is not below c', (e) => {
+    if (e.op !== 'max' || e.right.kind !== 'const') return undefined
+    return leastOfCounts(e.left) >= e.right.value ? e.left : undefined
+  }),
   on('binary', 'random >= 0 -> true', (e) =>
     e.op === 'ge' && e.left.kind === 'random' && isConst(e.right, 0)
       ? constant(-1, 'bool')
@@ -220,4 +224,14 @@ function normalForm(e: Scalar): Scalar | undefined {
   const p = productOf(e)
   const after = scalarOfProduct(reduceFraction(p))
   return same(after, e) || !isProduct(e) ? undefined : after
+}
+
+/** A lower bound of a product of counts and constants; -Infinity of anything else. */
+function leastOfCounts(e: Scalar): number {
+  if (e.kind === 'const') return e.value
+  if (e.kind === 'count') return 1
+  if (e.kind === 'cast') return leastOfCounts(e.value)
+  if (e.kind !== 'binary' || e.op !== 'mul') return -Infinity
+  const [a, b] = [leastOfCounts(e.left), leastOfCounts(e.right)]
+  return a >= 0 && b >= 0 ? a * b : -Infinity
 }
