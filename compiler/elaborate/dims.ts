@@ -223,3 +223,11 @@ function solve(e: Expr, variable: string, size: number, bound: Bound): number | 
   const value = (size - at(0)) / slope
   return Number.isInteger(value) && value >= 1 && at(value) === size ? value : undefined
 }
+
+/** Whether a compile-time condition holds; undefined after a report. */
+export function chooseBlock(test: Value, at: Expr, ctx: Context): boolean | undefined {
+  if (test.kind === 'bool') return test.value
+  if (test.kind === 'number') return test.value !== 0
+  if (test.kind !== 'error') ctx.world.report('NET2026', at.span, { what: describe(test) }, ctx)
+  return undefined
+}

@@ -3,12 +3,13 @@
  * where they meet floats.
  */
 
-import { binary, cast, mul, sameExtent, unary } from '../ir/build.ts'
-import { size } from '../ir/traverse.ts'
+import { binary, cast, constant, mul, sameExtent, unary } from '../ir/build.ts'
+import { freeIndices, size } from '../ir/traverse.ts'
 import type { BinaryOp, DType, Extent, Scalar, UnaryOp } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { BinaryOp as Written } from '../syntax/ast.ts'
 import type { Context } from './context.ts'
+import { intervalOf } from './ranges.ts'
 import { bounded } from './store.ts'
 import {
   asTensor,
@@ -181,7 +182,25 @@ function combine(
   const [x, y] = [as(a), as(b)]
   const body = op === 'pow' && isTwo(y) && size(x, 9) <= 8 ? mul(x, x) : binary(op, x, y)
   const dtype: DType = comparisons.has(shown) || logical ? 'bool' : floats ? 'f32' : 'i32'
+  const decided = floats || logical ? undefined : decide(op, x, y, ctx)
+  if (decided !== undefined) return lazy('bool', pair.shape, decided, pair.indices)
   return lazy(dtype, pair.shape, body, pair.indices)
+}
+
+/** What a comparison of indices and constants gives wherever it stands: `t < 5` where t runs to 4. */
+function decide(op: BinaryOp, x: Scalar, y: Scalar, ctx: Context): Scalar | undefined {
+  if (op !== 'lt' && op !== 'le' && op !== 'gt' && op !== 'ge') return undefined
+  const [a, b] = op === 'lt' || op === 'le' ? [x, y] : [y, x]
+  const { extents } = ctx.world
+  // A dimension of a whole tensor has no extent here.
+  if ([x, y].some((e) => [...freeIndices(e)].some((id) => !extents.has(id)))) return undefined
+  const left = intervalOf(a, extents)
+  const right = intervalOf(b, extents)
+  if (left === undefined || right === undefined) return undefined
+  const strict = op === 'lt' || op === 'gt'
+  const always = strict ? left.hi < right.lo : left.hi <= right.lo
+  const never = strict ? left.lo >= right.hi : left.lo > right.hi
+  return always || never ? constant(always ? -1 : 0, 'bool') : undefined
 }
 
 const isTwo = (e: Scalar): boolean => e.kind === 'const' && e.value === 2

@@ -8,7 +8,7 @@ import type { Expr } from '../syntax/ast.ts'
 import { bindArguments, type Given } from './arguments.ts'
 import { callBuiltin, isBuiltin, reservedCalls } from './builtins.ts'
 import { type Context, childScope, inner, join, numbered } from './context.ts'
-import { evalDim, evalShape } from './dims.ts'
+import { chooseBlock, evalDim, evalShape } from './dims.ts'
 import { applyBinary, applyMinMax, applyUnary, nounOf } from './elementwise.ts'
 import { inferExtents, type Wanted } from './extents.ts'
 import { readElement } from './reads.ts'
@@ -77,14 +77,6 @@ export function evaluate(e: Expr, ctx: Context): Value {
     default:
       return assertNever(e)
   }
-}
-
-/** Whether a compile-time condition holds; undefined after a report. */
-export function chooseBlock(test: Value, at: Expr, ctx: Context): boolean | undefined {
-  if (test.kind === 'bool') return test.value
-  if (test.kind === 'number') return test.value !== 0
-  if (test.kind !== 'error') ctx.world.report('NET2026', at.span, { what: describe(test) }, ctx)
-  return undefined
 }
 
 function evaluateName(e: Extract<Expr, { readonly kind: 'name' }>, ctx: Context): Value {

@@ -51,6 +51,8 @@ function baseOf(e: Read, ctx: Context): TensorValue | undefined {
     world.report('NET3027', e.base.span, { given: describe(value) }, ctx)
     return undefined
   }
+  // Every element of a constant tensor is the constant.
+  if (tensor.body.kind === 'const' && !e.guarded) return tensor
   const name = e.base.kind === 'name' ? e.base.name : 'part'
   return tensor.shape.length === 0 ? tensor : store(tensor, join(ctx.frame.path, name), ctx, e.span)
 }

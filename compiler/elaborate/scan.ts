@@ -15,7 +15,7 @@ import type { Extent, Index } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Cell, Expr, Statement } from '../syntax/ast.ts'
 import { type Carries, type Context, childScope, inner, join } from './context.ts'
-import { evalDim, evalShape, textOf } from './dims.ts'
+import { chooseBlock, evalDim, evalShape, textOf } from './dims.ts'
 import { converted } from './elementwise.ts'
 import type { Scope } from './scope.ts'
 import { checkShape, freeVariables, kept, placed, readAround, store, tensorOf } from './store.ts'
@@ -57,7 +57,8 @@ export function evaluateScan(e: Scan, ctx: Context): Value {
     return errorValue
   }
   const extent = timeOf(e, ctx)
-  if (extent === undefined) return errorValue
+  const down = directionOf(e, ctx)
+  if (extent === undefined || down === undefined) return errorValue
   const time = world.index(e.index.text, extent)
   const times = [...ctx.times, time]
   const carries = new Map<string, Carry>()
@@ -102,7 +103,7 @@ export function evaluateScan(e: Scan, ctx: Context): Value {
     failed = true
   }
   if (failed || yielded === undefined) return errorValue
-  for (const carry of carries.values()) emitPrevious(carry, time, e.down, { ...ctx, times })
+  for (const carry of carries.values()) emitPrevious(carry, time, down, { ...ctx, times })
   entry.order(place)
   const [only] = yielded
   return yielded.length === 1 && only !== undefined
@@ -116,6 +117,12 @@ export function timeOf(e: Scan, ctx: Context): Extent | undefined {
   if (extent?.bound === undefined) return extent
   ctx.world.report('NET3061', e.extent.span, { dim: extent.name ?? extent.bound }, ctx)
   return undefined
+}
+
+/** Whether it runs downwards; undefined after a report. */
+export function directionOf(e: Scan, ctx: Context): boolean | undefined {
+  if (e.downIf === undefined) return e.down
+  return chooseBlock(ctx.world.evaluator.expr(e.downIf, inner(ctx)), e.downIf, ctx)
 }
 
 /** Whether an index other than a time of a scan is in scope, so that a value would be one element. */

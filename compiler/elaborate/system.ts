@@ -10,7 +10,7 @@ import type { Expr, IndexArg, Rest, Statement, Target } from '../syntax/ast.ts'
 import { type Context, inner, join } from './context.ts'
 import { evalDim, textOf } from './dims.ts'
 import { evaluateEquation } from './equations.ts'
-import { isInsideEquation, type Scan, timeOf } from './scan.ts'
+import { directionOf, isInsideEquation, type Scan, timeOf } from './scan.ts'
 import { checkShape } from './store.ts'
 import { inferTypes } from './types.ts'
 import { errorValue, storedTensor, type Value } from './values.ts'
@@ -41,7 +41,8 @@ export function evaluateSystem(
   }
   const equations = equationsOf(e, ctx)
   const time = timeOf(e, ctx)
-  if (equations === undefined || time === undefined) {
+  const down = directionOf(e, ctx)
+  if (equations === undefined || time === undefined || down === undefined) {
     for (const s of e.body.statements) if (s.kind === 'equation') define(s.target, errorValue)
     return errorValue
   }
@@ -70,7 +71,7 @@ export function evaluateSystem(
     return evaluateEquation(equation, { reserved: name, dtype }, undefined, { ...ctx, origin })
   })
   if (made.some((value) => value.kind === 'error') || world.stopped) return errorValue
-  checkOrder(e, members, place, ctx)
+  checkOrder(e, down, members, place, ctx)
   return values.at(-1) ?? errorValue
 }
 
@@ -130,7 +131,13 @@ const timeExtent = (p: IndexArg, e: Scan): Expr | undefined =>
 const namesOf = (equation: Equation): string[] => equation.at.map((p) => nameOf(p) ?? '')
 
 /** Reports reads in a circle that no time puts in order, and a time that goes the other way than stated. */
-function checkOrder(e: Scan, members: readonly Member[], place: number, ctx: Context): void {
+function checkOrder(
+  e: Scan,
+  down: boolean,
+  members: readonly Member[],
+  place: number,
+  ctx: Context,
+): void {
   const { world, entry } = ctx
   let steps: readonly Step[]
   try {
@@ -145,7 +152,7 @@ function checkOrder(e: Scan, members: readonly Member[], place: number, ctx: Con
   }
   const { equations } = entry.stage
   for (const step of steps) {
-    if (step.kind !== 'loop' || step.down === e.down) continue
+    if (step.kind !== 'loop' || step.down === down) continue
     const isOverTime = members.some(({ equation, name }) => {
       const k = namesOf(equation).indexOf(e.index.text)
       const own = equations.find((x) => x.target === name)
@@ -153,6 +160,6 @@ function checkOrder(e: Scan, members: readonly Member[], place: number, ctx: Con
       return own !== undefined && index !== undefined && dimensionOf(own, index) === k
     })
     if (!isOverTime) continue
-    world.report('NET3067', e.index.span, { index: e.index.text, down: e.down }, ctx)
+    world.report('NET3067', e.index.span, { index: e.index.text, down }, ctx)
   }
 }

@@ -64,6 +64,7 @@ export function usesOf(item: { readonly body: Block }): ReadonlyMap<string, Use>
         block(e.otherwise, by)
         return
       case 'scan':
+        if (e.downIf !== undefined) expr(e.downIf, by)
         for (const c of e.carries) expr(c.initial, by)
         block(e.body, by * 2)
         return
@@ -94,7 +95,7 @@ export function storeRepeated(
   name: string,
   ctx: Context,
 ): TensorValue {
-  if (value.stored !== undefined || use.count === 0) return value
+  if (value.stored !== undefined || use.count === 0 || value.body.kind === 'const') return value
   const large = size(value.body, limits.inline + 1) > limits.inline
   const perElement = value.shape.length === 0 || ctx.frame.scalar
   const cheap = perElement ? !large : !use.indexed && isTrivial(value)

@@ -95,6 +95,12 @@ export function binary(op: BinaryOp, left: Scalar, right: Scalar): Scalar {
     case 'div':
       if (isConst(right, 1)) return left
       break
+    case 'and':
+    case 'or':
+      // `true and x` is x, `false and x` is false; for `or` the other way round.
+      if (left.kind === 'const') return (left.value !== 0) === (op === 'and') ? right : left
+      if (right.kind === 'const') return (right.value !== 0) === (op === 'and') ? left : right
+      break
     default:
   }
   return { kind: 'binary', op, type, left, right }

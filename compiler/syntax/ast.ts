@@ -370,6 +370,8 @@ export type Expr =
       readonly index: Name
       readonly extent: Expr
       readonly down: boolean
+      /** `down if c`: downwards where this holds, which is known when compiling. */
+      readonly downIf: Expr | undefined
       readonly carries: readonly Cell[]
       readonly body: Block
     }

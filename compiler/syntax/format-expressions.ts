@@ -156,7 +156,9 @@ export abstract class ExpressionFormatter {
 
   private scan(e: Scan): Doc {
     const extent = this.expression(e.extent, 0)
-    const head: Doc = [`scan ${e.index.text} in `, extent, e.down ? ' down' : '']
+    const test: Doc = e.downIf === undefined ? '' : [' if ', this.expression(e.downIf, 1)]
+    const down: Doc = e.down ? [' down', test] : ''
+    const head: Doc = [`scan ${e.index.text} in `, extent, down]
     if (e.carries.length === 0) return [head, ' ', this.block(e.body)]
     const carries = this.cells(e.carries)
     const list = indent(indent(join(carries, [',', line])))

@@ -37,20 +37,28 @@ export abstract class ScanParser extends BracketParser {
     return this.isWord(next) || t.keywords.has(next.image)
   }
 
-  /** `scan t in T down with h: [N, H] = 0, c: [N, H] = 0 { … }` */
+  /** `scan t in T down with h: [N, H] = 0, c: [N, H] = 0 { … }`, `scan t in T down if c with …` */
   protected readonly scan: GrammarRule<Expr> = this.RULE('scan', () => {
     const start = this.CONSUME(t.Scan).startOffset
     this.expectWord('the name of the time index')
     const token = this.CONSUME(t.Word)
     this.expect(t.In, { kind: 'token', what: '`in`' })
     this.CONSUME(t.In)
-    const extent = this.SUBRULE(this.expression)
+    const extent = this.SUBRULE1(this.expression)
+    let downIf: Expr | undefined
     const down = this.OPTION1({
       GATE: () => this.LA(1).image === 'down',
-      DEF: () => this.CONSUME(t.Identifier),
+      DEF: () => {
+        const word = this.CONSUME(t.Identifier)
+        this.OPTION2(() => {
+          this.CONSUME(t.If)
+          downIf = this.SUBRULE2(this.expression)
+        })
+        return word
+      },
     })
     const carries: Cell[] = []
-    this.OPTION2(() => {
+    this.OPTION3(() => {
       this.CONSUME(t.With)
       carries.push(this.SUBRULE1(this.cell, { ARGS: ['carried value'] }))
       this.MANY(() => {
@@ -66,6 +74,7 @@ export abstract class ScanParser extends BracketParser {
         index: this.name(token),
         extent,
         down: down !== undefined,
+        downIf,
         carries,
         body,
       }),

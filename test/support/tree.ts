@@ -194,7 +194,7 @@ export function showExpr(e: Expr): string {
     case 'if':
       return list('if', showExpr(e.test), block(e.then), block(e.otherwise))
     case 'scan': {
-      const head = `${e.index.text} in ${showExpr(e.extent)}${e.down ? ' down' : ''}`
+      const head = `${e.index.text} in ${showExpr(e.extent)}${e.down ? ' down' : ''}${e.downIf ? ` if ${showExpr(e.downIf)}` : ''}`
       const carries = all(e.carries, (c) =>
         list(c.name.text, c.type && showType(c.type), showExpr(c.initial)),
       )
