@@ -40,8 +40,8 @@ npy("x.npy", "y.npy")              NumPy arrays, little-endian, C order
 csv("file", NAME = "columns", …)   a header line; without names: all columns but the last, and the last
 json("file", NAME = "columns", …)  an array of records, or of rows: columns 0, 1, …
 safetensors("file", NAME = "tensor", …)
-text("file", …, NAME = "char[128]")          windows of 128 tokens of a vocabulary over a text; and \`next\`,
-                                             the same windows one token later
+text("file", …, NAME = "char[128]")          windows of 128 tokens of a vocabulary over texts; \`next\`, the
+                                             same one token later; \`file\`, the number of the file
 pairs("file", A = "letter[24]", B = "phone[22]")  two sequences a row; see below
 images("folder/*.png"), images("*/*.png"), images("list.csv", image = "column", label = "column")
                                              pictures of one size: \`image\`, height by width by channels, 0 to
@@ -61,7 +61,7 @@ limit = N                    only the first N rows
 channels = 1 | 3             images: grey or colours; default as the first picture is
 
 text: stride = N, the tokens from one window to the next (default: the window's length); split = "test" is
-the end of the text, with fraction = 0.9 the last tenth, and no window reaches over the border.
+the end of each text, with fraction = 0.9 the last tenth, and no window reaches over a border.
 
 pairs reads lines of two texts with separator = "\\t" between, a JSON object or array of pairs, or a JavaScript
 module that exports one as plain data (its code is not run; a number behind a key, as in "read(2)", is dropped).

@@ -19,9 +19,15 @@ export function feedsOf(
   const { length } = data.columns
   if (length < inputs.length || (length > inputs.length && !extra && !byName)) {
     const names = inputs.map((i) => i.name).join(', ')
-    fail('data', `${source} gives ${length} columns of data, and the inputs are ${names}`, {
-      source,
-    })
+    const known = data.columns.map((c) => c.name).filter((name) => name !== '')
+    const columns = known.length > 0 ? ` (${known.join(', ')})` : ''
+    fail(
+      'data',
+      `${source} gives ${length} columns of data${columns}, and the inputs are ${names}`,
+      {
+        source,
+      },
+    )
   }
   return Object.fromEntries(
     inputs.map((input, k) => {

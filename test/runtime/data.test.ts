@@ -358,7 +358,7 @@ describe('sources', () => {
       range: 2,
     } as const
     expect(() => feedsOf([input], data, 'train')).toThrow(
-      'train gives 2 columns of data, and the inputs are n',
+      'train gives 2 columns of data (x, y), and the inputs are n',
     )
     expect(() => feedsOf([input, { ...input, name: 'm' }], data, 'train')).toThrow(
       'row 1 holds 2, and input n takes whole numbers from 0 to 1',

@@ -66,6 +66,7 @@ describe('windows over a text', () => {
     expect(columns.map((c) => [c.name, c.shape])).toEqual([
       ['tokens', [3, 4]],
       ['next', [3, 4]],
+      ['file', [3]],
     ])
     const starts = rowsOf(columns[0]!)
     expect(starts).toEqual([
@@ -74,6 +75,25 @@ describe('windows over a text', () => {
       [20, 21, 22, 23],
     ])
     expect(rowsOf(columns[1]!)).toEqual(starts.map((row) => row.map((id) => id + 1)))
+  })
+
+  test('of several files lie each in one, which is told', async () => {
+    const source: SourceCall = {
+      name: 'train',
+      reader: 'text',
+      args: [
+        ...['abcde', 'xy', 'pqrstu'].map((value) => ({ name: null, value })),
+        { name: 'tokens', value: 'char[3]' },
+        { name: 'stride', value: 1 },
+      ],
+    }
+    const open = async (file: string) => new TextEncoder().encode(file) as Uint8Array<ArrayBuffer>
+    const { columns } = await readSource(source, open, { vocabularies })
+    const [tokens, next, file] = columns.map(rowsOf)
+    const { char } = vocabularies
+    expect(tokens!.map((row) => char.decode(row))).toEqual(['abc', 'bcd', 'pqr', 'qrs', 'rst'])
+    expect(next!.map((row) => char.decode(row))).toEqual(['bcd', 'cde', 'qrs', 'rst', 'stu'])
+    expect(file!.flat()).toEqual([0, 0, 2, 2, 2])
   })
 
   test('of training and of testing meet nowhere and, one after another, leave nothing out', async () => {
@@ -117,11 +137,15 @@ describe('windows over a text', () => {
       'ab\ncdé',
       't: line 2, column 3: "é" is no token of the vocabulary char',
     ],
-    [{ tokens: 'char[4]' }, 'abcd', 't: it has 4 tokens, and a window with what follows takes 5'],
+    [
+      { tokens: 'char[4]' },
+      'abcd',
+      't: there are 4 tokens to take windows from, and one with what follows takes 5',
+    ],
     [
       { tokens: 'char[4]', split: 'test' },
       alphabet,
-      't: its test part has 3 tokens, and a window with what follows takes 5',
+      't: there are 3 tokens to take windows from, and one with what follows takes 5',
     ],
     [
       { tokens: 'word[4]' },
