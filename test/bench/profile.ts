@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --profile FILE.net [--entry NAME] [--target simd|relaxed] [--dim NAME=SIZE] [--top N] [--json]`: where the
+ * `npm run bench -- --profile FILE.net [--entry NAME] [--target simd|relaxed] [--dim NAME=SIZE] [--top N] [--alone] [--json]`: where the
  * time of one entry goes. Runs its kernels one by one in their order, so that caches are as in a real step, and prints for
  * each its share, time, GFLOP/s, what is lost against the peak, and the source line it came from.
  */
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
     top: { type: 'string', default: '25' },
     seconds: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
-    code: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
   },
 })
 const file = options.profile!
@@ -45,7 +45,7 @@ const started = performance.now()
 const { program, diagnostics } = analyze(text, { file, dims })
 if (!program) throw new Error(diagnostics.map((d) => d.message).join('\n'))
 const lowered = lower(program)
-const scheduled = schedule(lowered, { fuse: true })
+const scheduled = schedule(lowered, { fuse: !options.alone })
 const description = { program: lowered, ...scheduled, version: '', sourceText: text }
 const manifest = describe(description, target)
 const wasm = emitModule({
@@ -146,12 +146,30 @@ for (let turn = 0; performance.now() < until || turn < 6; turn++) {
 }
 
 const best = peak(target)
-const rows = [...calls.values()].map(({ kernel, times }) => {
+interface Row {
+  readonly kernel: Kernel
+  /** Of how many kernels of the same code this is the sum. */
+  count: number
+  ms: number
+  flops: number
+  bytes: number
+  lost: number
+}
+const byCode = new Map<string, Row>()
+for (const { kernel, times } of calls.values()) {
+  const key = kernelKey(kernel)
+  const row = byCode.get(key) ?? { kernel, count: 0, ms: 0, flops: 0, bytes: 0, lost: 0 }
+  byCode.set(key, row)
   const ms = typical(times)
   // Of all runs: an equation in a loop has the time among its indices.
   const flops = kernel.equations.reduce((n, e) => n + flopsOf(e), 0)
-  return { kernel, ms, flops, bytes: bytesOf(kernel), lost: ms - flops / best / 1e6 }
-})
+  row.count++
+  row.ms += ms
+  row.flops += flops
+  row.bytes += bytesOf(kernel)
+  row.lost += ms - flops / best / 1e6
+}
+const rows = [...byCode.values()]
 const total = rows.reduce((n, r) => n + r.ms, 0)
 const flops = rows.reduce((n, r) => n + r.flops, 0)
 const step = typical(stepTimes)
@@ -186,7 +204,7 @@ if (options.json) {
   for (const r of rows.slice(0, Number(options.top))) {
     const span = r.kernel.equations.find((e) => e.origin.span)?.origin.span
     console.log(
-      `${((100 * r.ms) / total).toFixed(1).padStart(5)} % ${r.ms.toFixed(3).padStart(8)} ms ` +
+      `${((100 * r.ms) / total).toFixed(1).padStart(5)} % ${r.ms.toFixed(3).padStart(8)} ms ${`×${r.count}`.padEnd(4)}` +
         `${(r.flops / r.ms / 1e6).toFixed(1).padStart(5)} GFLOP/s ${(r.bytes / r.ms / 1e6).toFixed(1).padStart(5)} GB/s  ` +
         `${r.kernel.equations
           .map((e) => e.target)
