@@ -12,6 +12,7 @@ import { cse } from './passes/cse.ts'
 import { dce } from './passes/dce.ts'
 import { expose } from './passes/expose.ts'
 import { inline } from './passes/inline.ts'
+import { monitor } from './passes/monitor.ts'
 import type { Pass } from './passes/pass.ts'
 import { simplify } from './passes/simplify.ts'
 import { type Diagnostic, Diagnostics, Refusal } from './support/diagnostic.ts'
@@ -42,6 +43,8 @@ export interface CompileOptions {
    * one; gradients too (`d_classify.relu_1`, in train entries). An unknown name is an error, NET6080.
    */
   readonly expose?: readonly string[]
+  /** Train entries report the health of the training too: passes/monitor.ts. */
+  readonly monitor?: boolean
   /** False keeps every equation a kernel of its own. */
   readonly fuse?: boolean
   /** Checks the program after each pass. */
@@ -104,11 +107,13 @@ export function lower(
     readonly after?: string
     readonly verify?: boolean
     readonly expose?: readonly string[]
+    readonly monitor?: boolean
   } = {},
 ): Program {
   let lowered = program
   if (options.verify) verify(lowered, 'elaborate')
   if (options.after === 'elaborate') return lowered
+  if (options.monitor) lowered = monitor(lowered)
   for (const pass of passes) {
     lowered = pass.run(lowered)
     if (pass === differentiate) lowered = expose(lowered, options.expose ?? [])

@@ -23,6 +23,8 @@ export interface Plan {
   readonly target: 'simd' | 'relaxed'
   readonly dims: Readonly<Record<string, number>>
   readonly watches: Watches
+  /** It adds to the sums in the cursor. */
+  readonly monitor: boolean
 }
 
 export interface Checkpoint {
@@ -77,7 +79,7 @@ export function readCheckpoint(path: string): Checkpoint {
     const curves = metadata.curves ? (JSON.parse(metadata.curves) as SavedCurves) : undefined
     return {
       bytes,
-      plan: { ...plan, watches: plan.watches ?? {} },
+      plan: { ...plan, watches: plan.watches ?? {}, monitor: plan.monitor === true },
       cursor,
       standing: { ...standing, weights },
       curves,

@@ -15,6 +15,7 @@ export interface CompileOptions {
   readonly dims: Readonly<Record<string, number>>
   readonly targets: readonly Target[]
   readonly json: boolean
+  readonly monitor?: boolean
 }
 
 export interface CompiledFile {
@@ -84,6 +85,7 @@ export async function compileFile(
     targets: options.targets,
     resolve: resolveImport,
     readFile: readDataFile,
+    monitor: options.monitor ?? false,
   })
   report(diagnostics, options.json, io)
   if (!program) throw new InputError(`${path} could not be compiled`)

@@ -22,12 +22,14 @@ export interface SessionOptions {
   readonly dims: Readonly<Record<string, number>>
   readonly target: Target
   readonly json: boolean
+  /** Compile with what `netc train --monitor` looks at. */
+  readonly monitor?: boolean
 }
 
 export async function open(file: string, options: SessionOptions, io: Io): Promise<Session> {
-  const { dims, target, json: isJson } = options
+  const { dims, target, json: isJson, monitor = false } = options
   const start = performance.now()
-  const compiled = await compileFile(file, { dims, targets: [target], json: isJson }, io)
+  const compiled = await compileFile(file, { dims, targets: [target], json: isJson, monitor }, io)
   const built = compiled.modules[target]
   if (!built) throw new InputError(`${file} has no ${target} build`)
   const model = await load(built.wasm as Uint8Array<ArrayBuffer>, { text })

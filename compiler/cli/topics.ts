@@ -9,6 +9,8 @@ progress     train, about once a second: epoch, epochs, step, row, rows, metrics
              examplesPerSecond, secondsLeft
 epoch        train, after each epoch: as progress, and validation {loss, …} with --validation,
              best {epoch, value, wait} with --early-stop, lowered {NAME: value} with --plateau
+monitor      train, after each epoch with --monitor: epoch, parameters [{name, weight, gradient,
+             update, ratio}], activations [{name, kind, share}], warnings [text]
 interrupted  train, the last line after an interrupt: step, checkpoint
 done         the last line of a command that succeeded.
              train: model, weights, epochs, step, seconds, examplesPerSecond,

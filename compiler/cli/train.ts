@@ -13,6 +13,7 @@ import {
 import { type Call, type Command, common } from './command.ts'
 import { exit, UsageError } from './errors.ts'
 import { checkWritable, type Io, json, replaceFile } from './io.ts'
+import { Monitor } from './monitor.ts'
 import { Curves } from './pictures/curves.ts'
 import { terminalChart } from './pictures/terminal-chart.ts'
 import { PlotFile } from './plot.ts'
@@ -39,7 +40,12 @@ An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same b
   netc train m.net --epochs 100 --validation held --plateau loss --factor 0.3
 
 Of a metric that is called accuracy, top_k, precision, recall, f1 or r2 more is better, of others
-less; METRIC:max and METRIC:min say otherwise.`,
+less; METRIC:max and METRIC:min say otherwise.
+
+--monitor adds to the module what it takes to see the health of a training, and shows it after each
+epoch: the norms of each parameter, of its gradient and of its updates, the share of dead units of
+each relu and of saturated ones of each tanh and sigmoid; and it warns of vanishing or exploding
+gradients, too large steps, dead or saturated units, and of over-fitting (with --validation).`,
   positionals: [1, 1],
   options: {
     epochs: {
@@ -55,6 +61,9 @@ less; METRIC:max and METRIC:min say otherwise.`,
       text: 'evaluate each epoch on this share of the rows, held out, or on this data source',
     },
     ...watchOptions,
+    monitor: {
+      text: 'after each epoch the norms of weights, gradients and updates, dead units, and warnings',
+    },
     weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
     resume: { text: 'go on from the checkpoint of an interrupted training' },
@@ -99,6 +108,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   const stop = new AbortController()
   const release = io.onInterrupt(() => stop.abort())
   const progress = new Progress(io, call.has('chart') ? chartOf(curves, io) : undefined)
+  const monitor = plan.monitor ? new Monitor(model.manifest) : undefined
   let validation: Metrics | undefined
   let perSecond = 0
   let best: Best | undefined
@@ -120,7 +130,8 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   let last = performance.now()
   let note = ''
   try {
-    for await (const report of reports) {
+    for await (const made of reports) {
+      const report = monitor?.take(made) ?? made
       const { kind, cursor, standing, row, of, ...shown } = report
       curves.add(report)
       note = `epoch ${report.epoch} of ${report.epochs}, step ${report.step}`
@@ -141,6 +152,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
         last = performance.now()
         json(io, { event: kind, ...shown, row, rows: of })
       }
+      if (kind === 'epoch') monitor?.show(report, progress, options.json, io)
     }
   } finally {
     progress.end()
@@ -209,6 +221,7 @@ async function prepare(
   let seed = call.number('seed', 'it takes a whole number', Number.isSafeInteger)
   let validation = validationOf(call)
   let watches = watchesOf(call)
+  let monitored = call.has('monitor')
   let options = asked
   let block = call.text('block')
   const before = checkpoint?.plan
@@ -217,6 +230,7 @@ async function prepare(
       ['batch', batch !== undefined && batch !== before.batch],
       ['seed', seed !== undefined && seed !== before.seed],
       ['validation', validation !== undefined && validation !== before.validation],
+      ['monitor', call.has('monitor') && !before.monitor],
       ...Object.keys(watchOptions).map((name) => [name, call.has(name)] as const),
       ['weights', call.has('weights')],
       ['block', block !== undefined && block !== before.block],
@@ -236,7 +250,9 @@ async function prepare(
     seed = before.seed
     validation = before.validation
     watches = before.watches
+    monitored = before.monitor
   }
+  options = { ...options, monitor: monitored }
   const watch = watches.earlyStop ? 'early-stop' : 'plateau'
   if (Object.keys(watches).length > 0 && !validation) {
     throw new UsageError(`--${watch} watches the validation: add --validation 0.1`)
@@ -264,6 +280,7 @@ async function prepare(
     target: options.target,
     dims: options.dims,
     watches,
+    monitor: monitored,
   }
   return { session, entry, feeds, plan }
 }

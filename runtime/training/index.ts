@@ -13,6 +13,15 @@ import { type Best, follow, type Goal } from './best.ts'
 
 export { type Best, type Goal, goalOf } from './best.ts'
 export { Curve, type CurveOptions } from './curve.ts'
+export {
+  type ActivationHealth,
+  Doctor,
+  type Health,
+  healthOf,
+  isMonitored,
+  type ParameterHealth,
+  withoutMonitor,
+} from './monitor.ts'
 
 /** Which metric of the validation is watched, and how. */
 export interface Watch {
