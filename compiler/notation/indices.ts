@@ -3,14 +3,30 @@
  * name belongs to its own sum, in the IR to its whole equation, so passes number them apart. The result is for
  * printing: its names are unique in each scope only.
  */
+import { flatten, type Step } from '../ir/recurrence.ts'
 import { mapChildren } from '../ir/traverse.ts'
 import type { Equation, Index, Scalar } from '../ir/types.ts'
 
 /** From names in the IR, unique in an equation, to names in the text. */
 type Names = ReadonlyMap<string, string>
 
-export function tidyIndices(eq: Equation): Equation {
-  const { names, indices } = claim(eq.outs, new Map())
+/** A loop with its equations in a row, in all of which the time has one name. */
+export function tidyStep(step: Step): Step {
+  if (step.kind === 'equation') return { ...step, equation: tidyIndices(step.equation) }
+  const equations = flatten([step])
+  const [first] = step.time.values()
+  const name = stem(first ?? 't')
+  const steps = equations.map((eq): Step => {
+    const own = step.time.get(eq.target)
+    const equation = tidyIndices(eq, new Map(own === undefined ? [] : [[own, name]]))
+    return { kind: 'equation', equation }
+  })
+  return { ...step, time: new Map(equations.map((eq) => [eq.target, name])), steps }
+}
+
+/** `given`: names of some indices. */
+function tidyIndices(eq: Equation, given: Names = new Map()): Equation {
+  const { names, indices } = claim(eq.outs, new Map(), given)
   return {
     ...eq,
     outs: indices,
@@ -22,12 +38,16 @@ export function tidyIndices(eq: Equation): Equation {
 const stem = (name: string): string => name.replace(/\d+$/, '') || name
 
 /** The indices under their stems, numbered only where a name is in scope already. */
-function claim(indices: readonly Index[], outer: Names): { names: Names; indices: Index[] } {
+function claim(
+  indices: readonly Index[],
+  outer: Names,
+  given: Names = new Map(),
+): { names: Names; indices: Index[] } {
   const names = new Map(outer)
-  const taken = new Set(outer.values())
+  const taken = new Set([...outer.values(), ...given.values()])
   const renamed = indices.map((i) => {
-    let name = stem(i.name)
-    for (let k = 2; taken.has(name); k++) name = `${stem(i.name)}${k}`
+    let name = given.get(i.name) ?? stem(i.name)
+    for (let k = 2; taken.has(name) && !given.has(i.name); k++) name = `${stem(i.name)}${k}`
     taken.add(name)
     names.set(i.name, name)
     return { ...i, name }

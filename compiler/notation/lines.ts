@@ -9,7 +9,6 @@ export interface Line {
 }
 
 const width = 88
-const continuation = '      '
 
 interface Break {
   /** Where the next line starts. */
@@ -45,6 +44,7 @@ function breaksOf(text: string): Break[] {
 
 /** The text in lines of at most `width`, where it has places to break. */
 export function wrap(text: string): string[] {
+  const continuation = `${/^ */.exec(text)![0]}    `
   const equals = text.indexOf(' = ') + 3
   const body = text.length - equals + continuation.length
   // A body that fits on a line of its own stays whole.

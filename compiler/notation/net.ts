@@ -7,15 +7,16 @@
  *   d_dense_1_W[i, o] = sum[n](x[n, i] * d_dense_1[n, o])      // mnist.net:10  dense
  */
 
+import { flatten, order, type Step } from '../ir/recurrence.ts'
 import { boundIndices, visit } from '../ir/traverse.ts'
-import type { Entry, Equation, Extent, Objective, Program, Tensor } from '../ir/types.ts'
+import type { Entry, Equation, Objective, Program, Tensor } from '../ir/types.ts'
 import { InternalError } from '../support/diagnostic.ts'
-import { positionAt } from '../support/span.ts'
-import { tidyIndices } from './indices.ts'
+import { stepLines } from './equations.ts'
+import { tidyStep } from './indices.ts'
 import { type Line, section } from './lines.ts'
 import { shortNames } from './names.ts'
 import { gradientProgram } from './readable.ts'
-import { extentText, indexText, scalarText, type TextContext, withIndices } from './scalar.ts'
+import { extentText } from './scalar.ts'
 
 export interface GradientOptions {
   /** Name of a loss where a block has several; all when undefined. */
@@ -82,7 +83,8 @@ function restrict(objective: Objective, wrt: readonly string[] | undefined): Obj
 
 function blockText(program: Program, objective: Objective, name: string): string {
   const entry = program.entries[0]!
-  const equations = entry.stages.flatMap((s) => s.equations).map(tidyIndices)
+  const steps = order(entry.stages.flatMap((s) => s.equations)).map(tidyStep)
+  const equations = flatten(steps)
   const tensors = new Map([...program.tensors, ...entry.tensors].map((t) => [t.name, t]))
   const gradients = objective.gradients.map((g) => g.gradient)
   const read = tensorsRead(equations)
@@ -95,17 +97,18 @@ function blockText(program: Program, objective: Objective, name: string): string
   const params = new Set(inputs.filter((t) => t.role === 'param').map((t) => t.name))
   const names = shortNames(stored, avoid, params)
   const scope = { tensors, name: (t: string): string => (t === 'step' ? 'step' : names.get(t)!) }
-  const lines = equations.map((eq) => lineOf(eq, scope, program.file))
-  const start = equations.findIndex((eq) => isBackward(eq))
-  const split = start < 0 ? lines.length : start
+  const linesOf = (some: readonly Step[]): Line[] =>
+    some.flatMap((step) => stepLines(step, scope, program.file))
+  const start = steps.findIndex((step) => flatten([step]).some(isBackward))
+  const split = start < 0 ? steps.length : start
   const results = [objective.loss, ...gradients].map(scope.name)
   return [
     `predict ${name}(${inputsText(inputs, scope.name)}) {`,
     '  // forward',
-    ...section(lines.slice(0, split)),
+    ...section(linesOf(steps.slice(0, split))),
     '',
     '  // backward',
-    ...section(lines.slice(split)),
+    ...section(linesOf(steps.slice(split))),
     '',
     resultText(results),
     '}',
@@ -145,55 +148,4 @@ function resultText(names: readonly string[]): string {
   if (names.length === 1) return `  ${names[0]}`
   const line = `  (${names.join(', ')})`
   return line.length <= 100 ? line : `  (\n${names.map((n) => `    ${n},`).join('\n')}\n  )`
-}
-
-interface Names {
-  readonly tensors: ReadonlyMap<string, Tensor>
-  readonly name: (tensor: string) => string
-}
-
-function lineOf(eq: Equation, { tensors, name }: Names, file: string): Line {
-  const shape = (t: string): readonly Extent[] => tensors.get(t)?.shape ?? []
-  const outside: TextContext = { name, shape, extents: new Map(), inferred: new Set() }
-  const context = withIndices(outside, eq.outs, [eq.body, ...(eq.at ?? [])])
-  const target = name(eq.target)
-  const isFloat = tensors.get(eq.target)?.dtype === 'f32'
-  const body = scalarText(eq.body, context, 0, isFloat)
-  return {
-    text: `  ${leftText(eq, target, shape(eq.target), context)} ${body}`,
-    comment: placeOf(eq, file),
-  }
-}
-
-function leftText(
-  eq: Equation,
-  target: string,
-  shape: readonly Extent[],
-  context: TextContext,
-): string {
-  if (eq.at) {
-    const at = eq.at.map((p, k) => {
-      const text = scalarText(p, context)
-      const own = p.kind === 'index' ? context.extents.get(p.name) : undefined
-      // `i: 9` would say how far i runs, not how long the dimension is.
-      if (own && own.size !== shape[k]!.size) return `${text} + 0: ${extentText(shape[k]!)}`
-      return p.kind === 'index' && context.inferred.has(p.name)
-        ? text
-        : `${text}: ${extentText(shape[k]!)}`
-    })
-    return `${target}[${at.join(', ')}] +=`
-  }
-  if (eq.outs.length === 0) return `${target} =`
-  return `${target}[${eq.outs.map((i) => indexText(i, context)).join(', ')}] =`
-}
-
-/** `mnist.net:10  dense` */
-function placeOf(eq: Equation, file: string): string {
-  const { span, note } = eq.origin
-  if (!span) return ''
-  const path = span.source.file === '' ? file : span.source.file
-  const base = path.slice(path.lastIndexOf('/') + 1)
-  const { line } = positionAt(span.source, span.start)
-  const callee = /\bin (\w+)/.exec(note)?.[1]
-  return `${base}:${line}${callee === undefined ? '' : `  ${callee}`}`
 }

@@ -15,6 +15,8 @@ export interface TextContext {
   readonly extents: ReadonlyMap<string, Extent>
   /** Indices whose extent follows from a read, so that it is not written. */
   readonly inferred: ReadonlySet<string>
+  /** Every float says that it is one. */
+  readonly explicit: boolean
 }
 
 const infix: Partial<Record<BinaryOp, readonly [text: string, level: number]>> = {
@@ -78,7 +80,7 @@ export function scalarText(e: Scalar, context: TextContext, level = 0, float = f
   const print = (part: Scalar, inside = 0): string => scalarText(part, context, inside)
   switch (e.kind) {
     case 'const':
-      return constantText(e, level, float)
+      return constantText(e, level, float || context.explicit)
     case 'index':
       return e.name
     case 'count':
@@ -157,6 +159,16 @@ function readText(e: Node<'read'>, context: TextContext): string {
   return `${name}${e.guarded ? '?' : ''}[${at.join(', ')}]`
 }
 
+/** A cast to a float that the language makes by itself beside a float. */
+export const isSilent = (e: Node<'cast'>): boolean =>
+  e.type === 'f32' &&
+  typeOf(e.value) === 'i32' &&
+  (e.value.kind === 'count' || e.value.kind === 'read')
+
+/** Whether a constant is written as a whole number. */
+export const isWhole = (e: Node<'const'>): boolean =>
+  e.type === 'i32' || (e.type === 'f32' && /^\d+$/.test(shortest(Math.abs(e.value))))
+
 const wholeOps: ReadonlySet<BinaryOp> = new Set(['add', 'sub', 'mul'])
 
 /** Whether the text would be taken for whole numbers: constants, counts and sums of them. */
@@ -200,10 +212,9 @@ function binaryText(
 }
 
 function castText(e: Node<'cast'>, context: TextContext, level: number, float: boolean): string {
-  const from = typeOf(e.value)
   if (e.type === 'i32') return `int(${scalarText(e.value, context)})`
   // A count beside a float becomes one; other whole numbers say so, for they may stand in a division.
-  if (from === 'i32' && !float && (e.value.kind === 'count' || e.value.kind === 'read')) {
+  if (!float && !context.explicit && isSilent(e)) {
     return scalarText(e.value, context, level)
   }
   return `float(${scalarText(e.value, context)})`

@@ -143,6 +143,20 @@ describe('programs with every kind of layer', () => {
   })
 })
 
+test('a recurrence and its reversed adjoint are scans', async () => {
+  const program = programOf(
+    `dim batch <= 4
+net remember(x: [batch, 9, 3]) -> [batch, 2] { x |> rnn(8) |> last |> dense(2) }
+train fit(x: [batch, 9, 3], y: [batch, 2]) {
+  minimize mse(remember(x), y)
+  using sgd(0.1)
+}
+`,
+    'remember.net',
+  )
+  await expect(gradientText(program, 'fit', {})).toMatchFileSnapshot(join(cases, 'rnn.txt'))
+})
+
 const mnist = (): Program =>
   programOf(readFileSync(join(root, 'models/mnist.net'), 'utf8'), 'models/mnist.net')
 

@@ -17,8 +17,8 @@ function withoutUpdates(program: Program): Program {
 }
 
 /** False where the language has no form for an equation: a scatter over two bounded dims. */
-function agrees(seed: number): boolean {
-  const program = programFromSeed(seed, { train: true, smooth: true })
+function agrees(seed: number, recurrences = false): boolean {
+  const program = programFromSeed(seed, { train: true, smooth: true, recurrences })
   const text = gradientText(program, 't', {})
   const { program: again, diagnostics } = analyze(text)
   if (!again) {
@@ -70,4 +70,10 @@ test('random programs', () => {
   let said = 0
   for (let seed = 1; seed <= 100; seed++) if (agrees(seed)) said++
   expect(said).toBeGreaterThan(90)
+})
+
+test('random programs with recurrences', () => {
+  let said = 0
+  for (let seed = 1; seed <= 60; seed++) if (agrees(seed, true)) said++
+  expect(said).toBeGreaterThan(50)
 })
