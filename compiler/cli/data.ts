@@ -133,7 +133,7 @@ export async function readInput(path: string, data: ModelData, outputs: number):
   const open = async (): Promise<Uint8Array<ArrayBuffer>> => bytes
   const isTable = reader === 'csv' || reader === 'json'
   if (train && train.reader === reader && isTable) {
-    const cuts = ['split', 'fraction', 'limit']
+    const cuts = ['split', 'fraction', 'limit', 'balance']
     const args = train.args.filter((arg) => arg.name !== undefined && !cuts.includes(arg.name))
     const named = args.filter((arg) => typeof arg.value === 'string').map((arg) => arg.name!)
     const encoding = (await data.dataset('train')).encoding

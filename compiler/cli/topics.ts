@@ -58,6 +58,8 @@ fraction = 0.8, seed = 0     that share, and the draw
 missing = "error" | "drop"   rows without a value in a column that is used
 onehot = "columns"           these columns become one column of 0 and 1 for each of their values
 standardize = true | "x"     mean 0 and deviation 1 by the training rows; true means the first output
+balance = "NAME" | true      a further column \`weight\` that makes the classes of this output (true: of the last)
+                             count alike: cross_entropy(logits, label, weights = weight)
 header = true, separator = ","   csv: without a header the columns are called 0, 1, …
 limit = N                    only the first N rows
 channels = 1 | 3             images: grey or colours; default as the first picture is

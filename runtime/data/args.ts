@@ -21,6 +21,7 @@ const shared = [
   'fraction',
   'seed',
   'standardize',
+  'balance',
   'missing',
   'onehot',
   'header',

@@ -1,6 +1,7 @@
 /** From all rows of a source to those asked for: split into training and test rows, limited, standardized. */
 import { range, shuffle } from '../shuffle.ts'
 import { type Args, bad, listOf, type SourceCall } from './args.ts'
+import { weightColumn } from './balance.ts'
 import type { Numbers, Tensor } from './tensor.ts'
 
 export interface Column extends Tensor {
@@ -16,6 +17,8 @@ export interface Encoding {
     string,
     { readonly mean: Float64Array; readonly deviation: Float64Array }
   >
+  /** What a row of each class weighs, by the name of the output that `balance` names. */
+  readonly weights?: ReadonlyMap<string, ReadonlyMap<number, number>>
 }
 
 export interface Dataset {
@@ -52,6 +55,8 @@ export function cut(
     chosen = chosen.slice(0, limit)
   }
   if (chosen.length === 0) bad(call, `${rows} rows leave none for split = "${split}"`)
+  const weights = new Map(encoding.weights)
+  const weight = weightColumn(call, args, columns, rows, training, weights)
   const scales = new Map(encoding.scales)
   const standardize = args.option('standardize', 'string', 'boolean')
   const scaled = new Set(
@@ -62,7 +67,8 @@ export function cut(
       bad(call, `standardize names ${name}, which it does not read`)
     }
   }
-  const out = columns.map((column): Column => {
+  const all = weight ? [...columns, weight] : columns
+  const out = all.map((column): Column => {
     const width = column.data.length / rows
     const shape = [chosen.length, ...column.shape.slice(1)]
     if (!scaled.has(column.name)) {
@@ -84,7 +90,11 @@ export function cut(
     }
     return { ...column, shape, data }
   })
-  return { rows: chosen.length, columns: out, encoding: { classes: encoding.classes, scales } }
+  return {
+    rows: chosen.length,
+    columns: out,
+    encoding: { classes: encoding.classes, scales, weights },
+  }
 }
 
 function take(data: Numbers, rows: Uint32Array, width: number): Numbers {

@@ -112,7 +112,7 @@ export async function readSource(
       bad(call, `${name || 'its second file'} has ${shape[0]} rows and the first has ${rows}`)
   }
   if (rows === 0) bad(call, 'there are no rows')
-  return cut(call, args, columns, rows, { classes, scales: options.encoding?.scales ?? new Map() })
+  return cut(call, args, columns, rows, { scales: new Map(), ...options.encoding, classes })
 }
 
 async function imageColumns(

@@ -8,13 +8,14 @@ const classes = 4
 const text = `
 dim batch <= 5
 net f(x: [batch, 3]) -> [batch, ${classes}] { x |> dense(${classes}) }
-train t(x: [batch, 3], label: int[batch], y: [batch, ${classes}]) {
+train t(x: [batch, 3], label: int[batch], w: [batch], y: [batch, ${classes}]) {
   logits = f(x)
   minimize cross_entropy(logits, label)
   using sgd(0.1)
   report accuracy(logits, label), confusion(logits, label), precision(logits, label),
     recall(logits, label), f1_score(logits, label), perplexity(logits, label),
-    bits_per_label(logits, label), r2(logits, y), half = 0.5 * total(sum(label))
+    bits_per_label(logits, label), r2(logits, y),
+    part = perplexity(logits, label, weights = w, ignore = 2), masked_accuracy(logits, label, w), half = 0.5 * total(sum(label))
 }`
 
 async function newModel(source = text) {
@@ -29,7 +30,8 @@ const rows = 13
 const data = {
   x: Float32Array.from({ length: rows * 3 }, (_, k) => 3 * Math.sin(7 * k)),
   // Class 3 never occurs.
-  label: Int32Array.from({ length: rows }, (_, k) => (k * k) % 3),
+  label: Int32Array.from({ length: rows }, (_, k) => (k * k + (k % 4 === 1 ? 1 : 0)) % 3),
+  w: Float32Array.from({ length: rows }, (_, k) => k % 3),
   y: Float32Array.from({ length: rows * classes }, (_, k) => 5 + Math.cos(k)),
 }
 
@@ -37,6 +39,8 @@ const data = {
 function expected(W: ArrayLike<number>, b: ArrayLike<number>) {
   const n = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   let nats = 0
+  let part = 0
+  let hits = 0
   let missed = 0
   let spread = 0
   const mean = data.y.reduce((s, v) => s + v, 0) / data.y.length
@@ -46,7 +50,10 @@ function expected(W: ArrayLike<number>, b: ArrayLike<number>) {
     )
     const label = data.label[row]!
     n[label]![logits.indexOf(Math.max(...logits))]!++
-    nats += Math.log(logits.reduce((s, v) => s + Math.exp(v), 0)) - logits[label]!
+    const loss = Math.log(logits.reduce((s, v) => s + Math.exp(v), 0)) - logits[label]!
+    nats += loss
+    if (label !== 2) part += data.w[row]! * loss
+    if (logits.indexOf(Math.max(...logits)) === label) hits += data.w[row]!
     logits.forEach((v, c) => {
       missed += (data.y[row * classes + c]! - v) ** 2
       spread += (data.y[row * classes + c]! - mean) ** 2
@@ -63,6 +70,8 @@ function expected(W: ArrayLike<number>, b: ArrayLike<number>) {
     recall: macro((k) => n[k]![k]! / Math.max(sumRow(k), 1)),
     f1_score: macro((k) => (2 * n[k]![k]!) / Math.max(sumRow(k) + sumColumn(k), 1)),
     perplexity: Math.exp(nats / rows),
+    part: Math.exp(part / data.w.reduce((s, v, k) => s + (data.label[k] === 2 ? 0 : v), 0)),
+    masked_accuracy: hits / data.w.reduce((s, v) => s + v, 0),
     bits_per_label: nats / rows / Math.LN2,
     r2: 1 - missed / spread,
     half: data.label.reduce((s, v) => s + v, 0) / 2,
@@ -91,15 +100,20 @@ describe('totals', () => {
 
   test('one call gives those of its rows, without the totals', async () => {
     const model = await newModel()
-    const part = { x: data.x.slice(0, 6), label: data.label.slice(0, 2), y: data.y.slice(0, 8) }
+    const part = {
+      x: data.x.slice(0, 6),
+      label: data.label.slice(0, 2),
+      w: data.w.slice(0, 2),
+      y: data.y.slice(0, 8),
+    }
     const results = model.eval.t!(part)
-    expect(results.half).toBe(0.5)
+    expect(results.half).toBe(1)
     const { metrics, tensors } = await model.measure('t', part)
     expect([...(results.confusion as unknown as Float32Array)]).toEqual([...tensors.confusion!])
     for (const [name, value] of Object.entries(metrics)) {
       expect(results[name], name).toBeCloseTo(value, 5)
     }
-    expect(Object.keys(results).length).toBe(10)
+    expect(Object.keys(results).length).toBe(12)
   })
 
   test('training reports them over the epoch, and goes on from a cursor', async () => {
