@@ -48,14 +48,12 @@ function watched(entry: Entry, persistent: ReadonlyMap<string, Tensor>): Entry {
       more.push({ target: name, outs, at: undefined, body, origin: { span, note: 'monitor' } })
       return tensor
     }
-    for (const { target, value } of stage.updates) {
+    for (const { param: target, gradient } of stage.objective?.gradients ?? []) {
       const param = persistent.get(target)
+      const value = stage.updates.find((u) => u.target === target)?.value ?? ''
       const made = stage.equations.find((eq) => eq.target === value)
-      if (param?.role !== 'param' || made === undefined || seen.has(target)) continue
+      if (param === undefined || made === undefined || seen.has(target)) continue
       seen.add(target)
-      const gradient = stage.objective?.gradients.find((g) => g.param === target)?.gradient
-      // Running state moves without a gradient.
-      if (gradient === undefined) continue
       const next = local.get(value)!
       const parts: readonly (readonly [string, (at: readonly Scalar[]) => Scalar])[] = [
         ['weight', (at) => read(param, at)],

@@ -50,6 +50,7 @@ test('norms and shares are those of the step', async () => {
   const t = layer('dense_2', h, Math.tanh)
   const s = layer('dense_3', t, (v) => 1 / (1 + Math.exp(-v)))
   const metrics = model.train.t!(feeds)
+  expect(healthOf(metrics).parameters.map((p) => p.name)).toEqual(Object.keys(before))
   const dead = [0, 1, 2, 3, 4].filter((u) => h.every((row) => row[u] === 0)).length
   const share = (all: number[], test: (v: number) => boolean) =>
     all.filter(test).length / all.length
