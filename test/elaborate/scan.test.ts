@@ -253,3 +253,62 @@ test('a system of recurrence equations, written in any order', () => {
   close(h, expected.h)
   close(seen, expected.seen)
 })
+
+test('what a step computes decides what the next reads: greedy decoding', () => {
+  const [V, H, T] = [5, 3, 7]
+  const inputs = { table: numbers(V * H), W: numbers(H * V, 5), start: [2] }
+  const { tokens, best } = outputsOf(
+    `fn squash(v, by) {
+      scaled = v * by
+      scaled / (1 + abs(scaled))
+    }
+    predict p(table: [5, 3], W: [3, 5], start: int[]) {
+      (tokens, best) = scan t in 7 with token = start, h: [3] = 0 {
+        h'[j] = squash(h[j] + table[token, j], 1 + 0.25 * float(t))
+        scores[v] = sum[j](h'[j] * W[j, v])
+        token' = argmax[v](softmax(scores)[v])
+        yield token', max(softmax(scores))
+      }
+      (tokens, best)
+    }`,
+    inputs,
+  )
+  const expected: { tokens: number[]; best: number[] } = { tokens: [], best: [] }
+  let token = 2
+  let h = [0, 0, 0]
+  for (let t = 0; t < T; t++) {
+    h = h.map((v, j) => {
+      const scaled = (v + inputs.table[token * H + j]!) * (1 + 0.25 * t)
+      return scaled / (1 + Math.abs(scaled))
+    })
+    const scores = Array.from({ length: V }, (_, v) =>
+      h.reduce((sum, value, j) => sum + value * inputs.W[j * V + v]!, 0),
+    )
+    const total = scores.reduce((sum, s) => sum + Math.exp(s), 0)
+    token = scores.indexOf(Math.max(...scores))
+    expected.tokens.push(token)
+    expected.best.push(Math.exp(scores[token]!) / total)
+  }
+  close(tokens, expected.tokens)
+  close(best, expected.best)
+  expect(new Set(expected.tokens).size).toBeGreaterThan(2)
+})
+
+test('a first value of a parameter may itself be a scan', () => {
+  const program = programOf(`
+    fn powers(of) {
+      p = scan t in 6 with v = 1.0 {
+        v' = v * of
+        yield v
+      }
+      p
+    }
+    net f(x: [6]) -> [6] {
+      param w: [6] = powers(0.5)
+      w * x
+    }
+    predict p(x: [6]) { f(x) }`)
+  const state = createState(program)
+  run(program, 'init', state, {})
+  close(state.tensors.get('f.w'), [1, 0.5, 0.25, 0.125, 0.0625, 0.03125])
+})
