@@ -69,6 +69,7 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
         const definition = definitions.get(read.tensor)
         if (!definition || (reduced && definition.carried)) return undefined
         if (!definition.free) {
+          if (read.at.some(isDigit)) return undefined
           const own = volume(definition.equation.outs.map((i) => i.extent))
           const often = counts.get(read.tensor)
           if (often === undefined || often > own) return undefined
@@ -186,6 +187,13 @@ function isOfCells(e: Scalar, tensor: (name: string) => Tensor | undefined): boo
       return false
   }
 }
+
+/**
+ * `i / 4` or `i % 4`: such positions come in pairs, which together are as cheap as `i`. In a body with other reads they would
+ * not be; left alone, the copy they make goes into its readers, where it costs nothing.
+ */
+const isDigit = (p: Scalar): boolean =>
+  p.kind === 'binary' && (p.op === 'div' || p.op === 'mod') && p.right.kind === 'const'
 
 const holdsRead = (e: Scalar): boolean => some(e, (node) => node.kind === 'read')
 

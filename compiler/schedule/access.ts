@@ -1,8 +1,11 @@
 /**
  * How a read moves through memory: its offset in elements as a linear form of the indices, with the positions that are
  * not affine set apart. In: a read and the shape of its tensor. Out: an `Access`.
+ *
+ * Positions that are the digits of one affine number, `x[i / 4, i % 4]` of a tensor with 4 columns, together are that
+ * number: the offset is i.
  */
-import { affineOf } from '../ir/affine.ts'
+import { type Affine, addAffine, affineConstant, affineOf, sameAffine } from '../ir/affine.ts'
 import { freeIndices } from '../ir/traverse.ts'
 import type { Scalar } from '../ir/types.ts'
 
@@ -38,27 +41,68 @@ export function accessOf(
   shape: readonly number[],
   folded?: readonly boolean[],
 ): Access {
-  const strides = new Map<string, number>()
-  const computed: { position: Scalar; stride: number; size: number; dimension: number }[] = []
-  const computedBy = new Set<string>()
-  let constant = 0
   const dims = stridesOf(shape, folded)
-  at.forEach((position, d) => {
-    const stride = dims[d]!
+  let linear = affineConstant(0)
+  const computed: Computed[] = []
+  at.forEach((position, dimension) => {
+    const stride = dims[dimension]!
     const affine = affineOf(position)
-    if (!affine) {
-      computed.push({ position, stride, size: shape[d]!, dimension: d })
-      for (const name of freeIndices(position)) computedBy.add(name)
-      return
-    }
-    constant += affine.constant * stride
-    for (const [name, coefficient] of affine.terms) {
-      const total = (strides.get(name) ?? 0) + coefficient * stride
-      if (total === 0) strides.delete(name)
-      else strides.set(name, total)
-    }
+    if (affine) linear = addAffine(linear, affine, stride)
+    else computed.push({ position, stride, size: shape[dimension]!, dimension })
   })
-  return { strides, constant, computed, computedBy }
+  const digits = computed.flatMap((c) => digitOf(c) ?? [])
+  for (const last of digits) {
+    const number = last.from === 1 ? numberOf(last, digits) : undefined
+    if (!number?.every((part) => computed.includes(part.of))) continue
+    linear = addAffine(linear, last.base, last.stride)
+    for (const part of number) computed.splice(computed.indexOf(part.of), 1)
+  }
+  const computedBy = new Set(computed.flatMap((c) => [...freeIndices(c.position)]))
+  return { strides: linear.terms, constant: linear.constant, computed, computedBy }
+}
+
+type Computed = Access['computed'][number]
+
+/** The position ⌊base / from⌋ mod below. */
+interface Digit {
+  readonly base: Affine
+  readonly from: number
+  readonly below: number
+  readonly stride: number
+  readonly of: Computed
+}
+
+function digitOf(of: Computed): Digit | undefined {
+  const form = (e: Scalar): Pick<Digit, 'base' | 'from' | 'below'> | undefined => {
+    const base = affineOf(e)
+    if (base) return { base, from: 1, below: Infinity }
+    if (e.kind !== 'binary' || e.type !== 'i32' || e.right.kind !== 'const') return undefined
+    const m = e.right.value
+    const left = e.op === 'div' || e.op === 'mod' ? form(e.left) : undefined
+    if (!left || m <= 0 || (left.below !== Infinity && left.below % m !== 0)) return undefined
+    if (e.op === 'mod') return m === 1 ? undefined : { ...left, below: m }
+    if (left.below === m) return undefined
+    return { ...left, from: left.from * m, below: left.below / m }
+  }
+  const found = of.stride > 0 ? form(of.position) : undefined
+  return found && { ...found, stride: of.stride, of }
+}
+
+/** The digits that continue the last one up to the first, where all of the number is there. */
+function numberOf(last: Digit, digits: readonly Digit[]): Digit[] | undefined {
+  const parts = [last]
+  for (let part = last; part.below !== Infinity; ) {
+    const next = digits.find(
+      (d) =>
+        d.from === part.from * part.below &&
+        d.stride === part.stride * part.below &&
+        sameAffine(d.base, part.base),
+    )
+    if (!next) return undefined
+    parts.push(next)
+    part = next
+  }
+  return parts
 }
 
 /** How reads along an index go: not moving, to the next element, or anything else. */

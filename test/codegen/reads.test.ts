@@ -65,6 +65,29 @@ describe.each([...sizes, prime])('size %i', (n) => {
       check(small, sumOf(3 * n * m), true)
     }
   })
+  test('digits of one position', () => {
+    // The last dim first, two and three of them, out of order, of a sum, and some that are no number together.
+    const size = n * m * 3
+    const inputs = { x: `f32[${n}, ${m}, 3]`, q: `f32[${n}, ${m}]` }
+    check(
+      {
+        inputs,
+        equations: [
+          `a[i: ${size}] = x[i / ${3 * m}, i / 3 % ${m}, i % 3]`,
+          `b[h: ${n}, i: ${3 * m}] = x[h, i / 3, i % 3]`,
+          `c[i: ${3 * n}] = x[i / 3, ${m - 1}, i % 3]`,
+          `d[i: ${n * m}] = q[i / ${m}, i % ${m}]`,
+          `g[i: ${n * m}] = q[i % ${n}, i / ${n}]`,
+          `e[i: ${n}, j: ${m}] = x[(${m} * i + j) / ${m}, (i + j) % ${m}, 2 - (i + j) % 3]`,
+          `f[i: ${size + 7}] = x?[(i - 4) / ${3 * m}, (i - 4) / 3 % ${m}, (i - 4) % 3]`,
+        ],
+      },
+      exact,
+    )
+    const params = { w: `f32[${n}, ${m}]`, v: `f32[${n * m}, 2]` }
+    const product = `y[o: 2] = sum[i: ${n * m}](w[i / ${m}, i % ${m}] * v[i, o])`
+    check({ inputs: {}, params, equations: [product] }, sumOf(n * m), true)
+  })
   test('data-dependent reads, and their gradients', () => {
     const inputs = { ids: `i32[${m}] range ${n}`, deep: 'i32[2, 3] range 2' }
     const params = { table: `f32[${n}, 5]`, wide: `f32[2, ${n}]` }

@@ -99,6 +99,19 @@ describe('inline', () => {
     )
     expect(equations).toEqual(['y[n: batch, i: 5] = exp(x[n, i] * w[i]) + 1.0'])
   })
+  test('a copy with other dims goes into its reader, and what it copies stays', () => {
+    const equations = after(
+      inline,
+      `h[n: batch, i: 4] = exp(x[n, i])
+       c[n: batch, i: 2, j: 2] = h[n, 2 * i + j]
+       f[n: batch, k: 4] = c[n, k / 2, k % 2]
+       y[n: batch] = sum[k: 4](f[n, k] * w[k])`,
+    )
+    expect(equations).toEqual([
+      'c[n: batch, i: 2, j: 2] = exp(x[n, 2 * i + j])',
+      'y[n: batch] = sum[k: 4](c[n, k / 2, k % 2] * w[k])',
+    ])
+  })
   test('into a sum over its own elements', () => {
     const equations = after(
       inline,
