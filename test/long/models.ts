@@ -6,10 +6,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { iris, regression, xor } from './models/basic.ts'
+import { cnn, fashion } from './models/cnn.ts'
 import { mnist } from './models/mnist.ts'
 import { type Result, reached, type Task, Tools } from './models/task.ts'
 
-const tasks: readonly Task[] = [mnist, iris, regression, xor]
+const tasks: readonly Task[] = [mnist, iris, regression, xor, cnn, fashion]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -15,8 +15,10 @@ export interface Small {
 }
 
 export const small: Readonly<Record<string, Small>> = {
+  cnn: { dims: { batch: 2, side: 8, width: 4 } },
+  fashion: { dims: { batch: 2, side: 8, width: 4 } },
   iris: { dims: { batch: 5 } },
-  mnist: { dims: { batch: 2 }, samples: 1 },
+  mnist: { dims: { batch: 2, hidden: 6 } },
   regression: { dims: { batch: 9 } },
   xor: { dims: { batch: 4 } },
 }
