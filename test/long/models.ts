@@ -8,9 +8,10 @@ import { parseArgs } from 'node:util'
 import { iris, regression, xor } from './models/basic.ts'
 import { cnn, fashion } from './models/cnn.ts'
 import { mnist } from './models/mnist.ts'
+import { lstm, rows } from './models/recurrent.ts'
 import { type Result, reached, type Task, Tools } from './models/task.ts'
 
-const tasks: readonly Task[] = [mnist, iris, regression, xor, cnn, fashion]
+const tasks: readonly Task[] = [mnist, iris, regression, xor, cnn, fashion, lstm, rows]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -2,15 +2,15 @@
  * Every model of models/ in small: its loss falls within a few steps, and its gradients are those of central differences
  * on the f64 evaluator.
  */
-import { globSync, readFileSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { analyze, compile, lower } from '../../compiler/compile.ts'
+import { compile, lower } from '../../compiler/compile.ts'
 import type { Program } from '../../compiler/ir/types.ts'
 import { load } from '../../runtime/index.ts'
 import { type Choose, seeded } from '../support/choose.ts'
 import { expectGradients } from '../support/gradients.ts'
-import { small } from './small.ts'
+import { optionsOf, programOf, small, textOf } from './small.ts'
 
 const root = new URL('../../', import.meta.url)
 const names = globSync('models/*.net', { cwd: root.pathname }).map((f) => basename(f, '.net'))
@@ -20,12 +20,9 @@ test('every model has its small form', () => {
 })
 
 for (const [name, form] of Object.entries(small)) {
-  const file = `models/${name}.net`
-  const text = (): string => readFileSync(new URL(file, root), 'utf8')
-
   describe(name, () => {
     test('its loss falls', async () => {
-      const compiled = compile(text(), { file, dims: { ...form.dims }, targets: ['simd'] })
+      const compiled = compile(textOf(name), { ...optionsOf(name), targets: ['simd'] })
       expect(compiled.diagnostics).toEqual([])
       const model = await load(compiled.modules!.simd!.wasm as Uint8Array<ArrayBuffer>)
       model.init(1)
@@ -41,16 +38,15 @@ for (const [name, form] of Object.entries(small)) {
     })
 
     test('its gradients are those of central differences', () => {
-      const { program, diagnostics } = analyze(text(), { file, dims: { ...form.dims } })
-      expect(diagnostics).toEqual([])
-      const after = lower(program!)
-      for (const { name: entry, kind } of program!.entries) {
+      const program = programOf(name)
+      const after = lower(program)
+      for (const { name: entry, kind } of program.entries) {
         if (kind !== 'train') continue
-        const inputs = inputsOf(program!, entry, 2)
-        const counts = Object.fromEntries(program!.dims.map((d) => [d.name, d.max]))
-        const persistent = persistentOf(program!)
+        const inputs = inputsOf(program, entry, 2)
+        const counts = Object.fromEntries(program.dims.map((d) => [d.name, d.max]))
+        const persistent = persistentOf(program)
         const { samples = 3 } = form
-        expectGradients({ before: program!, after, entry, inputs, counts, persistent, samples })
+        expectGradients({ before: program, after, entry, inputs, counts, persistent, samples })
       }
     })
   })

@@ -2,6 +2,12 @@
  * The models of models/, small enough for the quick suite. Per file: dims that replace its own, and how many steps its loss
  * has to fall in. Inputs are random; that a model reaches its figure on real data is `npm run models`.
  */
+import { readFileSync } from 'node:fs'
+import { readDataFile } from '../../compiler/cli/model-file.ts'
+import { analyze, type CompileOptions } from '../../compiler/compile.ts'
+import type { Program } from '../../compiler/ir/types.ts'
+import { renderAll } from '../../compiler/support/render.ts'
+
 export interface Small {
   readonly dims: Readonly<Record<string, number>>
   /** Steps on one batch; 30 when left out. */
@@ -18,7 +24,27 @@ export const small: Readonly<Record<string, Small>> = {
   cnn: { dims: { batch: 2, side: 8, width: 4 } },
   fashion: { dims: { batch: 2, side: 8, width: 4 } },
   iris: { dims: { batch: 5 } },
+  lstm: { dims: { batch: 2, length: 5, width: 8 } },
   mnist: { dims: { batch: 2, hidden: 6 } },
   regression: { dims: { batch: 9 } },
+  rows: { dims: { batch: 3, side: 4, width: 5 } },
   xor: { dims: { batch: 4 } },
+}
+
+const root = new URL('../../', import.meta.url).pathname
+
+export const textOf = (name: string): string => readFileSync(`${root}models/${name}.net`, 'utf8')
+
+/** What compiles it small. */
+export const optionsOf = (name: string): CompileOptions => ({
+  file: `${root}models/${name}.net`,
+  dims: { ...small[name]!.dims },
+  readFile: readDataFile,
+})
+
+/** As elaborated. */
+export function programOf(name: string): Program {
+  const { program, diagnostics } = analyze(textOf(name), optionsOf(name))
+  if (!program || diagnostics.length > 0) throw new Error(renderAll(diagnostics))
+  return program
 }
