@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly targets: readonly Target[]
   readonly json: boolean
   readonly monitor?: boolean
+  /** Intermediate tensors that become outputs. */
+  readonly expose?: readonly string[] | undefined
 }
 
 export interface CompiledFile {
@@ -86,6 +88,7 @@ export async function compileFile(
     resolve: resolveImport,
     readFile: readDataFile,
     monitor: options.monitor ?? false,
+    expose: options.expose ?? [],
   })
   report(diagnostics, options.json, io)
   if (!program) throw new InputError(`${path} could not be compiled`)

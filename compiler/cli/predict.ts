@@ -1,14 +1,17 @@
 /** `netc predict`: the outputs of a predict block for the rows of a file, or for values given, as JSON lines or CSV. */
 import { feedsOf } from '../../runtime/data/index.ts'
-import type { Results, TextFeeds } from '../../runtime/index.ts'
+import type { Results } from '../../runtime/index.ts'
 import type { Vocabulary } from '../../runtime/text/index.ts'
-import type { EntrySpec, InputSpec, TensorSpec } from '../wasm/manifest.ts'
-import { type Call, type Command, common, meant } from './command.ts'
+import type { TensorSpec } from '../wasm/manifest.ts'
+import { type Call, type Command, common } from './command.ts'
 import { readInput } from './data.ts'
+import { drawInto, gridOf, subjectsFor } from './drawing.ts'
 import { exit, InputError, UsageError } from './errors.ts'
+import { feedsGiven } from './given.ts'
+import { rowsOf } from './inspect.ts'
 import type { Io } from './io.ts'
 import { short } from './progress.ts'
-import { chooseEntry, loadWeights, open, sessionOptions } from './session.ts'
+import { chooseEntry, loadWeights, open, type SessionOptions, sessionOptions } from './session.ts'
 
 export const predict: Command = {
   name: 'predict',
@@ -29,6 +32,12 @@ the vocabulary has it. Outputs of a vocabulary are written as text.`,
     data: { value: 'NAME', text: 'without --input: this source of the data block (default test)' },
     format: { value: 'json|csv', text: 'how each row is written (default json)' },
     limit: { value: 'N', text: 'only the first N rows' },
+    out: {
+      value: 'FILE',
+      short: 'o',
+      text: 'a .png, .svg or .html: the outputs as pictures instead',
+    },
+    grid: { value: 'RxC', text: 'with --out: so many rows and columns of images (default 8x8)' },
     block: common.block,
     dim: common.dim,
     target: common.target,
@@ -41,6 +50,9 @@ the vocabulary has it. Outputs of a vocabulary are written as text.`,
     if (!call.has('weights')) throw new UsageError('netc predict needs --weights FILE')
     const given = ['input', 'in', 'data'].filter((name) => call.has(name))
     if (given.length > 1) throw new UsageError(`either --${given.join(' or --')}`)
+    const out = call.text('out')
+    if (out !== undefined) return drawOutputs(out, call, options, io)
+    if (call.has('grid')) throw new UsageError('--grid belongs to --out FILE')
     const session = await open(call.positionals[0]!, options, io)
     const { model, data } = session
     const entry = chooseEntry(session, 'predict', call.text('block'))
@@ -85,6 +97,29 @@ the vocabulary has it. Outputs of a vocabulary are written as text.`,
   },
 }
 
+/** The outputs as pictures: `netc show --predict` under another name. */
+async function drawOutputs(
+  out: string,
+  call: Call,
+  options: SessionOptions,
+  io: Io,
+): Promise<number> {
+  const [file] = call.positionals as [string]
+  const { program } = await subjectsFor({ file }, options, io)
+  const block = call.text('block')
+  const blocks = program.entries.filter((entry) => entry.kind === 'predict')
+  const predict = block ?? (blocks.length === 1 ? blocks[0]!.name : undefined)
+  if (predict === undefined) {
+    const names = blocks.map((entry) => entry.name).join(', ')
+    if (!names) throw new InputError(`${file} has no predict block`)
+    throw new UsageError(`${file} has several predict blocks: choose one of ${names} with --block`)
+  }
+  const rows = Array.from({ length: call.integer('limit', 1) ?? 0 }, (_, k) => k)
+  const request = { ...rowsOf(call), rows, file, names: [], predict, grid: gridOf(call) }
+  await drawInto(out, request, call, io)
+  return exit.done
+}
+
 const width = (output: TensorSpec): number => output.shape.slice(1).reduce((a, b) => a * b, 1)
 
 /** `digit` for one value a row, `probs_0,probs_1,…` for several. */
@@ -123,33 +158,4 @@ function rowOf(
     return Array.from({ length: first }, (_, k) => nest(rest, from + k * step))
   }
   return nest(output.shape.slice(1), 0)
-}
-
-/** The feeds that `--in NAME=VALUE` say. */
-function feedsGiven(entry: EntrySpec, pairs: readonly string[]): TextFeeds {
-  const names = entry.inputs.map((i) => i.name)
-  const feeds: Record<string, (string | number)[]> = {}
-  for (const pair of pairs) {
-    const [, name = '', value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(pair) ?? []
-    const input = entry.inputs.find((i) => i.name === name)
-    if (!input) {
-      const known = names.join(', ') || 'none'
-      throw new UsageError(
-        `--in ${pair}: it takes NAME=VALUE, and the inputs of ${entry.of} are ${known}${meant(name, names)}`,
-      )
-    }
-    feeds[name] ??= []
-    if (input.vocabulary === undefined) feeds[name].push(...numbersIn(value, input, pair))
-    else feeds[name].push(value)
-  }
-  return feeds as TextFeeds
-}
-
-function numbersIn(text: string, { name, dtype }: InputSpec, pair: string): number[] {
-  return text.split(',').map((part) => {
-    const word = dtype === 'bool' ? { true: 1, false: 0 }[part.trim()] : undefined
-    const value = word ?? (part.trim() === '' ? Number.NaN : Number(part))
-    if (!Number.isNaN(value)) return value
-    throw new UsageError(`--in ${pair}: ${name} is ${dtype} and takes numbers, with commas between`)
-  })
 }

@@ -11,6 +11,7 @@ import { grad } from './grad.ts'
 import { type Io, json } from './io.ts'
 import { ir } from './ir.ts'
 import { predict } from './predict.ts'
+import { show } from './show.ts'
 import { topics } from './topics.ts'
 import { train } from './train.ts'
 
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   train,
   evaluate,
   predict,
+  show,
   compileCommand,
   check,
   grad,

@@ -24,12 +24,15 @@ export interface SessionOptions {
   readonly json: boolean
   /** Compile with what `netc train --monitor` looks at. */
   readonly monitor?: boolean
+  /** Intermediate tensors that become outputs. */
+  readonly expose?: readonly string[] | undefined
 }
 
 export async function open(file: string, options: SessionOptions, io: Io): Promise<Session> {
-  const { dims, target, json: isJson, monitor = false } = options
+  const { dims, target, json: isJson, monitor = false, expose } = options
   const start = performance.now()
-  const compiled = await compileFile(file, { dims, targets: [target], json: isJson, monitor }, io)
+  const asked = { dims, targets: [target], json: isJson, monitor, expose }
+  const compiled = await compileFile(file, asked, io)
   const built = compiled.modules[target]
   if (!built) throw new InputError(`${file} has no ${target} build`)
   const model = await load(built.wasm as Uint8Array<ArrayBuffer>, { text })

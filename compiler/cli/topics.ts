@@ -12,6 +12,8 @@ epoch        train, after each epoch: as progress, and validation {loss, …} wi
 monitor      train, after each epoch with --monitor: epoch, parameters [{name, weight, gradient,
              update, ratio}], activations [{name, kind, share}], warnings [text]
 interrupted  train, the last line after an interrupt: step, checkpoint
+figure       show, predict --out, for each picture: kind (images, heatmap, points), title
+tensor       show --list: name, kind (param, input, value, output), shape, bounds, blocks
 done         the last line of a command that succeeded.
              train: model, weights, epochs, step, seconds, examplesPerSecond,
                     metrics {train {loss, …}, test {…}, validation {…}}, with --early-stop
@@ -21,6 +23,7 @@ done         the last line of a command that succeeded.
              compile: model, milliseconds, files, modules [{target, bytes, gzip}], memory,
                       entries [{name, kind, flops, bytes, peak}]
              check: model, ok
+             show, predict --out: model, file, figures
 error        the last line of a command that failed: kind (input, usage, defect), message
 
 metrics.train is evaluated over all rows of data train after the last step, rows held out for

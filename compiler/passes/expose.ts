@@ -32,7 +32,7 @@ export function expose(program: Program, names: readonly string[]): Program {
   for (const name of names) {
     if ([...known].some((path) => fitsPath(name, path))) continue
     throw new Refusal(
-      diagnostic('NET6080', placeOf(program), { name, suggestion: near(name, known) }),
+      diagnostic('NET6080', placeOf(program), { name, suggestion: nearPath(name, known) }),
     )
   }
   const entries = program.entries.map((entry) =>
@@ -51,9 +51,9 @@ function withOutputs(entry: Entry, names: readonly string[]): Entry {
   return { ...entry, outputs }
 }
 
-/** The nearest path, compared whole and by its last part. */
-function near(name: string, known: ReadonlySet<string>): string | undefined {
-  const ends = [...known].flatMap((path) => {
+/** The path, or the end of one, that may be meant by a name that is none. */
+export function nearPath(name: string, paths: Iterable<string>): string | undefined {
+  const ends = [...paths].flatMap((path) => {
     const parts = path.split('.')
     return parts.map((_, k) => parts.slice(k).join('.'))
   })

@@ -35,7 +35,7 @@ test('no command is a wrong call', async () => {
 test.each([
   [
     ['trian'],
-    'there is no command trian: the commands are train, eval, predict, compile, check, grad, ir, fmt; did you mean train?',
+    'there is no command trian: the commands are train, eval, predict, show, compile, check, grad, ir, fmt; did you mean train?',
   ],
   [['--jsn'], 'there is no option --jsn before a command'],
   [['train'], 'usage: netc train MODEL.net [options]'],
