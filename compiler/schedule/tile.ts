@@ -9,7 +9,7 @@
 import { extentsIn, rangeOf } from '../ir/affine.ts'
 import { visit } from '../ir/traverse.ts'
 import type { Equation, Index, Scalar } from '../ir/types.ts'
-import { type Access, accessOf, motion } from './access.ts'
+import { type Access, accessOf, isUniformTest, laneStride, motion } from './access.ts'
 import { blocksOf, type Footprint, footprint } from './block.ts'
 import { reductionOf } from './canonical.ts'
 import type { LoopNest, Reduction, Value } from './types.ts'
@@ -21,7 +21,7 @@ type Read = Extract<Scalar, { kind: 'read' }>
 
 interface Operand {
   readonly access: Access
-  /** Indices on which a range check of a guarded read depends. */
+  /** Indices along which a range check of a guarded read changes within a vector. */
   readonly guards: ReadonlySet<string>
   readonly elements: number
   readonly footprint: Footprint
@@ -163,7 +163,9 @@ function guardIndices(
     const range = rangeOf(position, extents)
     if (range && range.min >= 0 && range.max < shape[d]!) return
     visit(position, (node) => {
-      if (node.kind === 'index') names.add(node.name)
+      if (node.kind === 'index' && !isUniformTest(position, shape[d]!, node.name)) {
+        names.add(node.name)
+      }
     })
   })
   return names
@@ -185,8 +187,9 @@ function laneCost(lane: Index, operands: readonly Operand[]): number {
   const vectors = Math.ceil(size / 4) / size
   let cost = vectors
   for (const operand of operands) {
-    if (operand.guards.has(lane.name) || operand.access.computedBy.has(lane.name)) cost += 4
-    else if (motion(operand.access, lane.name) === 'strided') cost += 1.5
+    if (operand.guards.has(lane.name) || laneStride(operand.access, lane.name) === undefined) {
+      cost += 4
+    } else if (motion(operand.access, lane.name) === 'strided') cost += 1.5
     else cost += vectors
   }
   return cost

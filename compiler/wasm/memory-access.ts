@@ -3,10 +3,10 @@
  * neighbours at once, or lane by lane. Positions from data are clamped, guarded reads give 0 outside; partial vectors
  * at the end of a row touch only their own elements.
  */
-import { rangeOf } from '../ir/affine.ts'
+import { isDataDependent, rangeOf } from '../ir/affine.ts'
 import { freeIndices } from '../ir/traverse.ts'
 import type { Scalar } from '../ir/types.ts'
-import { type Access, accessOf } from '../schedule/access.ts'
+import { type Access, accessOf, isUniformTest, laneStride } from '../schedule/access.ts'
 import type { Slot } from '../schedule/types.ts'
 import { i32, type Ref, v128 } from './assembler.ts'
 import { type Context, inLane, varyingIndex } from './context.ts'
@@ -29,13 +29,18 @@ export function load(e: Read, context: Context): Value {
   const access = accessOf(e.at, slot.shape, slot.folded)
   const guard = guardOf(e, slot, context)
   const lanes = varyingIndex(context)
-  const guardVaries = lanes !== undefined && guard.some((g) => freeIndices(g.position).has(lanes))
-  if (lanes !== undefined && (guardVaries || access.computedBy.has(lanes))) {
+  const uniform = ({ position, size }: Guard): boolean =>
+    typeof size === 'number'
+      ? isUniformTest(position, size, lanes!)
+      : !freeIndices(position).has(lanes!)
+  const stride = lanes === undefined ? 0 : laneStride(access, lanes)
+  if (stride === undefined || (lanes !== undefined && !guard.every(uniform))) {
     return gather(e, context)
   }
-  const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
-  const place = placeOf(entry, access, context)
-  const test = guardTest(guard, context)
+  // Where all lanes go together, the first one says where and whether.
+  const first = lanes === undefined ? context : inLane(context, 0)
+  const place = placeOf(entry, access, first)
+  const test = guardTest(guard, first)
   const width = stride === 0 ? 1 : context.width
   const key = `load ${place.pointer.local} ${place.offset} ${stride} ${width} ${test?.local ?? ''}`
   return build.value(key, v128, [place.pointer, test, rowOf(e.tensor, context)], () => {
@@ -122,7 +127,10 @@ function placeOf(
   for (const { position, stride, size, dimension } of access.computed) {
     const bound = slot.bounds[dimension]
     const limit = bound === undefined ? size : context.kernel.counts.get(bound)!
-    const clamped = clamp(integer(position, context), limit, context)
+    const at = integer(position, context)
+    // What does not come from data is proven to be within the dimension.
+    const proven = bound === undefined && !isDataDependent(position)
+    const clamped = proven ? at : clamp(at, limit, context)
     if (typeof clamped === 'number') constant += clamped * stride
     else moving.push({ variable: clamped, stride })
   }

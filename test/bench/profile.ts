@@ -133,7 +133,8 @@ function walk(all: readonly ScheduledStep[], times: readonly number[]): void {
 }
 
 /** Of a machine that does other things too: what a twentieth of the runs did not need. */
-const typical = (list: number[]): number => list.sort((a, b) => a - b)[Math.floor(list.length / 20)]!
+const typical = (list: number[]): number =>
+  list.sort((a, b) => a - b)[Math.floor(list.length / 20)]!
 const stepTimes: number[] = []
 const until = performance.now() + 1000 * Number(options.seconds)
 for (let turn = 0; performance.now() < until || turn < 6; turn++) {
