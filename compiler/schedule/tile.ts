@@ -178,7 +178,8 @@ function storeAccess(equation: Equation, options: TileOptions): Access {
 
 /** A scatter may run along lanes only if neighbouring lanes meet neighbouring elements. */
 function canStore(equation: Equation, access: Access, lanes: Index): boolean {
-  return !equation.at || motion(access, lanes.name) === 'unit'
+  if (!equation.at) return true
+  return !access.computedBy.has(lanes.name) && motion(access, lanes.name) === 'unit'
 }
 
 /** Estimated cost of one element when `lane` goes along the lanes. */
