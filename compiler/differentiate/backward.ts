@@ -15,6 +15,7 @@ import type { Equation, Objective, RuleCall, Scalar, Tensor } from '../ir/types.
 import { InternalError } from '../support/diagnostic.ts'
 import { accumulate } from './accumulate.ts'
 import type { Activity } from './activity.ts'
+import { Recomputation } from './recompute.ts'
 import { adjointOf, type Contribution } from './reverse.ts'
 import { adjointOfRule } from './rules.ts'
 import { cotangentName, type Scope } from './scope.ts'
@@ -32,6 +33,8 @@ export class Backward {
   readonly #scope: Scope
   readonly #made: Equation[] = []
   readonly #flows = new Map<string, Contribution[]>()
+  readonly #cotangents = new Map<string, Tensor>()
+  readonly #recomputation: Recomputation
   /** Names of the indices over which each tensor is defined. */
   readonly #indexNames: ReadonlyMap<string, readonly string[]>
 
@@ -47,6 +50,7 @@ export class Backward {
     this.#rules = rules
     this.#activity = activity
     this.#scope = scope
+    this.#recomputation = new Recomputation(this.#steps, equations, this.#cotangents, scope)
     this.#indexNames = new Map(
       equations.filter((eq) => !eq.at).map((eq) => [eq.target, eq.outs.map((i) => i.name)]),
     )
@@ -106,17 +110,22 @@ export class Backward {
     const adjoint = rule
       ? adjointOfRule(rule, cotangent, this.#activity.isActive, this.#scope)
       : adjointOf(eq, cotangent, this.#activity, this.#scope)
-    this.#made.push(...adjoint.helpers)
+    const again = this.#recomputation
+    const helpers = adjoint.helpers.map((helper) => again.equation(eq.target, helper))
     for (const { tensor, to } of adjoint.contributions) {
+      const contribution = again.contribution(eq.target, to)
       const flows = this.#flows.get(tensor)
-      if (flows) flows.push(to)
-      else this.#flows.set(tensor, [to])
+      if (flows) flows.push(contribution)
+      else this.#flows.set(tensor, [contribution])
     }
+    this.#made.push(...again.take(), ...helpers)
   }
 
   #named(tensor: string): Tensor {
     const like = this.#scope.get(tensor)
-    return this.#scope.temp(cotangentName(tensor), like.shape, like)
+    const own = this.#scope.temp(cotangentName(tensor), like.shape, like)
+    this.#cotangents.set(tensor, own)
+    return own
   }
 
   /** Defines the cotangent of a tensor; constants are used as such, without a tensor. */

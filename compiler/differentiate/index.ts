@@ -7,13 +7,13 @@
  *
  * Per stage: find what is active, split equations whose parts are needed again (normalise.ts), then walk them from the
  * loss backwards (backward.ts, reverse.ts), define each cotangent once all its uses are seen (accumulate.ts,
- * invert.ts). The objectives, rules and `stopgrad`s are consumed. Limit: a forward value may not read, in an active equation of an earlier stage, a
+ * invert.ts). The objectives, rules, `stopgrad`s and checkpoints are consumed. Limit: a forward value may not read, in an active equation of an earlier stage, a
  * parameter that was updated in between.
  */
 
 import { flatten, order } from '../ir/recurrence.ts'
 import { dependencies, mapChildren, readsOf } from '../ir/traverse.ts'
-import type { Entry, Equation, Objective, Program, Scalar, Stage } from '../ir/types.ts'
+import type { Entry, Equation, Objective, Program, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { mapEntries, mapEquations, type Pass } from '../passes/pass.ts'
 import { InternalError } from '../support/diagnostic.ts'
 import { type Activity, activityOf } from './activity.ts'
@@ -26,9 +26,18 @@ export const differentiate: Pass = {
   description: 'define the gradients of every objective',
   run: (program) =>
     mapEntries(program, (entry) => {
-      const done = differentiateEntry(program, entry)
-      return mapEquations(done, (eq) => ({ ...eq, body: withoutStops(eq.body) }))
+      const done = mapEquations(differentiateEntry(program, entry), (eq) => ({
+        ...eq,
+        body: withoutStops(eq.body),
+      }))
+      return withoutCheckpoints(done)
     }),
+}
+
+/** The entry with every value kept for its backward pass. */
+export function withoutCheckpoints(entry: Entry): Entry {
+  const tensors = entry.tensors.map(({ checkpoint, ...tensor }): Tensor => tensor)
+  return { ...entry, tensors }
 }
 
 /** After the last derivative `stopgrad` says nothing, and would only hide equal expressions from each other. */

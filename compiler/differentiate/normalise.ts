@@ -179,7 +179,7 @@ class Normaliser {
     // No tensor can have two bounded dims: such a part stays where it is and is computed again.
     if (bounded.length > 1) return e
     const name = `${this.#equation.target}_${nameOfPart(e)}`
-    const part = this.#scope.temp(
+    const part = this.#scope.part(
       name,
       outs.map((i) => i.extent),
       this.#target,

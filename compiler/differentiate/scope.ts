@@ -38,6 +38,14 @@ export class Scope {
     })
   }
 
+  /** The same for a part of what defines `of`, in the same checkpoint. */
+  part(base: string, shape: readonly Extent[], of: Tensor, dtype: DType): Tensor {
+    const tensor = this.temp(base, shape, of, dtype)
+    if (of.checkpoint === undefined) return tensor
+    this.added.pop()
+    return this.#add({ ...tensor, checkpoint: of.checkpoint })
+  }
+
   #add(tensor: Tensor): Tensor {
     this.#tensors.set(tensor.name, tensor)
     this.added.push(tensor)

@@ -1,7 +1,7 @@
 /**
  * The functions the language itself has; everything else is written in `.net`. Elementwise: exp log tanh sigmoid erf
  * sqrt sin cos abs sign floor ceil, min(a, b) max(a, b), where(test, a, b), float(x) int(x), stopgrad(x),
- * onehot(label, c). With shapes: shape(x), rank(x), full(shape, value), and random(shape), uniform in [0, 1): a pure function of
+ * checkpoint(e), * onehot(label, c). With shapes: shape(x), rank(x), full(shape, value), and random(shape), uniform in [0, 1): a pure function of
  * seed, step, site and element; random(site, element) names the site.
  */
 
@@ -10,9 +10,10 @@ import type { DType, Extent, Index, Scalar, UnaryOp } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr } from '../syntax/ast.ts'
 import type { Given } from './arguments.ts'
-import { type Context, inner } from './context.ts'
+import { type Context, inner, join, numbered } from './context.ts'
 import { aligned, applyMinMax, applyUnary, converted, nounOf } from './elementwise.ts'
 import { limitIds } from './reads.ts'
+import { store } from './store.ts'
 import { total } from './totals.ts'
 import {
   asTensor,
@@ -65,6 +66,7 @@ const arities: Readonly<Record<string, readonly [number, number]>> = {
   float: [1, 1],
   int: [1, 1],
   stopgrad: [1, 1],
+  checkpoint: [1, 1],
   onehot: [2, 2],
   shape: [1, 1],
   rank: [1, 1],
@@ -74,7 +76,7 @@ const arities: Readonly<Record<string, readonly [number, number]>> = {
 }
 
 /** Calls that the grammar knows and a later version will give meaning. */
-export const reservedCalls: ReadonlySet<string> = new Set(['grad', 'jvp', 'checkpoint'])
+export const reservedCalls: ReadonlySet<string> = new Set(['grad', 'jvp'])
 
 export const isBuiltin = (name: string): boolean =>
   Object.hasOwn(unaries, name) || Object.hasOwn(arities, name)
@@ -145,6 +147,8 @@ export function callBuiltin(
       const body: Scalar = { kind: 'stopgrad', type: x.dtype, value: x.body }
       return a.kind === 'number' ? a : lazy(x.dtype, x.shape, body, x.indices)
     }
+    case 'checkpoint':
+      return checkpointed(a, ctx)
     case 'onehot':
       return onehot(a, b, e.span, ctx)
     case 'shape':
@@ -204,6 +208,16 @@ function convert(dtype: DType, value: Value, span: Span, ctx: Context): Value {
   return x === undefined
     ? misfit(dtype === 'f32' ? 'float' : 'int', value, span, ctx)
     : converted({ ...x, hint: undefined }, dtype)
+}
+
+/** Stores the value: it is kept, what it was made of is not. */
+function checkpointed(value: Value, ctx: Context): Value {
+  if (value.kind === 'tuple') {
+    return { ...value, parts: value.parts.map((part) => checkpointed(part, ctx)) }
+  }
+  if (value.kind !== 'tensor') return value
+  const name = ctx.want ?? join(ctx.frame.path, numbered(ctx.frame, 'checkpoint'))
+  return store(value, name, ctx)
 }
 
 /** 1 where the label is the index, else 0; an input label gets the index's extent as its range. */

@@ -77,6 +77,9 @@ export class EntryBuilder {
   readonly #sinkTensors: (Map<string, Tensor> | undefined)[] = []
   readonly #reserved = new Set<string>()
   readonly #counts = new Map<string, number>()
+  /** Of the `checkpoint` being elaborated: `1/2` is the second of the entry, inside the first. */
+  #checkpoint: string | undefined
+  #checkpoints = 0
   #lifted = new Map<string, Scalar>()
 
   constructor(
@@ -180,6 +183,16 @@ export class EntryBuilder {
     return undefined
   }
 
+  /** Runs `make`; what it stores belongs to a checkpoint. */
+  checkpoint<T>(make: () => T): T {
+    const outer = this.#checkpoint
+    const own = `${++this.#checkpoints}`
+    this.#checkpoint = outer === undefined ? own : `${outer}/${own}`
+    const result = make()
+    this.#checkpoint = outer
+    return result
+  }
+
   /** Adds the equation and its tensor; gives the tensor's name. */
   emit(e: NewEquation): string {
     // Inside calls one number is computed once, however many calls ask for it (a norm over all gradients).
@@ -202,6 +215,7 @@ export class EntryBuilder {
       span: e.span,
       initial: undefined,
       range: undefined,
+      ...(this.#checkpoint !== undefined && { checkpoint: this.#checkpoint }),
     })
     if (key !== '' && !some(e.body, (n) => n.kind === 'random')) {
       const { dtype: type } = e

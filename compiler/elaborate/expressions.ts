@@ -42,9 +42,13 @@ export function evaluate(e: Expr, ctx: Context): Value {
     case 'name':
       return evaluateName(e, ctx)
     case 'call':
-      return evaluateCall(e, undefined, ctx)
+      return isCheckpoint(e.callee.text, ctx)
+        ? ctx.entry.checkpoint(() => evaluateCall(e, undefined, ctx))
+        : evaluateCall(e, undefined, ctx)
     case 'pipe':
-      return evaluatePipe(e, ctx)
+      return isCheckpoint(calleeOf(e.right), ctx)
+        ? ctx.entry.checkpoint(() => evaluatePipe(e, ctx))
+        : evaluatePipe(e, ctx)
     case 'read':
       return readElement(e, ctx)
     case 'reduce':
@@ -103,6 +107,13 @@ function evaluateName(e: Extract<Expr, { readonly kind: 'name' }>, ctx: Context)
   world.report('NET2001', e.span, { name: e.name, suggestion: suggest(e.name, known) }, ctx)
   return errorValue
 }
+
+/** `checkpoint(e)` or `… |> checkpoint`: what is stored while e is evaluated belongs to it. */
+const isCheckpoint = (callee: string | undefined, { world, frame }: Context): boolean =>
+  callee === 'checkpoint' && (world.definition(callee, frame.std)?.std ?? true)
+
+const calleeOf = (e: Expr): string | undefined =>
+  e.kind === 'call' ? e.callee.text : e.kind === 'name' ? e.name : undefined
 
 function evaluatePipe(e: Extract<Expr, { readonly kind: 'pipe' }>, ctx: Context): Value {
   const value = evaluate(e.left, inner(ctx))

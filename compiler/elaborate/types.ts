@@ -46,7 +46,14 @@ function wider(a: DType | undefined, b: DType | undefined): DType | undefined {
 }
 
 const comparisons: ReadonlySet<string> = new Set(['==', '!=', '<', '<=', '>', '>=', 'and', 'or'])
-const keepingInts: ReadonlySet<string> = new Set(['abs', 'sign', 'min', 'max', 'stopgrad'])
+const keepingInts: ReadonlySet<string> = new Set([
+  'abs',
+  'sign',
+  'min',
+  'max',
+  'stopgrad',
+  'checkpoint',
+])
 
 function typeOfExpr(
   e: Expr,

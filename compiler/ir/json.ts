@@ -75,6 +75,7 @@ function tensorJson(t: Tensor): Json {
     shape: t.shape.map(extentJson),
     initial: t.initial === undefined ? null : numberJson(t.initial),
     range: t.range ?? null,
+    checkpoint: t.checkpoint ?? null,
     vocabulary: t.vocabulary ?? null,
     span: spanJson(t.span),
   }
@@ -128,6 +129,9 @@ function equationJson(equation: Equation, program: Program): Json {
     outs: equation.outs.map(indexJson),
     at: equation.at?.map(scalarJson) ?? null,
     body: scalarJson(equation.body),
+    after: equation.after
+      ? { tensor: equation.after.tensor, at: equation.after.at.map((i) => i ?? null) }
+      : null,
     text: printEquation({ ...equation, origin: { span: undefined, note: '' } }, program),
     reads: [...readsOf(equation)],
     origin: { span: spanJson(equation.origin.span), note: equation.origin.note },

@@ -8,6 +8,7 @@ import { Cursor } from './lexer.ts'
 import { parseExtent, parseIndices, parseScalar, type Scope } from './parse-scalar.ts'
 import { isDType, isRole } from './text.ts'
 import type {
+  After,
   BoundedDim,
   DataSource,
   Entry,
@@ -125,8 +126,21 @@ class Parser implements Scope {
     const shape = input.list('[', ']', () => parseExtent(input, this))
     const initial = input.take('=') ? input.number() : undefined
     const range = input.take('range') ? input.number() : undefined
+    // Without a string it is the first equation's target of that name.
+    const again = input.peek(1).kind === 'string' && input.take('checkpoint')
+    const checkpoint = again ? { checkpoint: input.string() } : {}
     const vocabulary = this.#ofVocabulary()
-    return { name, dtype, shape, role, span: this.#span(), initial, range, ...vocabulary }
+    return {
+      name,
+      dtype,
+      shape,
+      role,
+      span: this.#span(),
+      initial,
+      range,
+      ...checkpoint,
+      ...vocabulary,
+    }
   }
 
   #localTensor(): Tensor {
@@ -229,13 +243,22 @@ class Parser implements Scope {
       const at = input.list('[', ']', () => parseScalar(input, this))
       input.expect('+=')
       const body = parseScalar(input, this)
-      return { target, outs, at, body, origin: this.#origin() }
+      return { target, outs, at, body, ...this.#after(), origin: this.#origin() }
     }
     const target = input.name()
     const outs = parseIndices(input, this)
     input.expect('=')
     const body = parseScalar(input, this)
-    return { target, outs, at: undefined, body, origin: this.#origin() }
+    return { target, outs, at: undefined, body, ...this.#after(), origin: this.#origin() }
+  }
+
+  #after(): { readonly after?: After } {
+    const input = this.#in
+    // With a bracket it is the next equation's target of that name.
+    if (input.at('[', 1) || !input.take('after')) return {}
+    const tensor = input.name()
+    const at = input.list('[', ']', () => (input.take('_') ? undefined : input.name()))
+    return { after: { tensor, at } }
   }
 
   #origin(): Origin {

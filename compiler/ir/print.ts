@@ -11,10 +11,11 @@
  *     entry predict digit(x) -> probs = p {              the caller's name = the tensor
  *       input x: f32[batch, 784]
  *       input t: i32[batch] range 3 vocab char           (an output: `probs = p vocab char`)
- *       temp h: f32[batch, O=10]
+ *       temp h: f32[batch, O=10] checkpoint "1/2"
  *       stage {
  *         h[n: batch, o: O=10] = sum[i: 784](x[n, i] * dense.W[i, o]) @140..170 -- "a note"
  *         scatter [n: batch, d: 8] table_d[ids[n], d] += g[n, d]
+ *         e[n: batch] = h[n, 0] after d_h[n, _]            waits for it; per dimension an index, or all
  *         update table := table_new
  *       }
  *     }
@@ -70,9 +71,17 @@ export function printEquation(equation: Equation, context = anywhere): string {
   const target = nameText(equation.target)
   const body = printScalar(equation.body, context)
   const origin = originText(equation.origin.span, equation.origin.note, context)
-  if (equation.at === undefined) return `${target}${outs} = ${body}${origin}`
+  const end = `${afterText(equation)}${origin}`
+  if (equation.at === undefined) return `${target}${outs} = ${body}${end}`
   const at = equation.at.map((p) => printScalar(p, context)).join(', ')
-  return `scatter ${outs} ${target}[${at}] += ${body}${origin}`
+  return `scatter ${outs} ${target}[${at}] += ${body}${end}`
+}
+
+/** ` after d_h[_, t, _]` */
+function afterText({ after }: Equation): string {
+  if (!after) return ''
+  const at = after.at.map((i) => (i === undefined ? '_' : nameText(i))).join(', ')
+  return ` after ${nameText(after.tensor)}[${at}]`
 }
 
 /** `param W: f32[I=784, O=10]` */
@@ -81,7 +90,9 @@ export function printTensor(tensor: Tensor, context = anywhere): string {
   const initial = tensor.initial === undefined ? '' : ` = ${constantText('f32', tensor.initial)}`
   const range = tensor.range === undefined ? '' : ` range ${numberText(tensor.range)}`
   const type = `${tensor.dtype}[${shape}]`
-  const options = `${initial}${range}${ofVocabulary(tensor)}`
+  const { checkpoint } = tensor
+  const again = checkpoint === undefined ? '' : ` checkpoint ${JSON.stringify(checkpoint)}`
+  const options = `${initial}${range}${again}${ofVocabulary(tensor)}`
   return `${tensor.role} ${nameText(tensor.name)}: ${type}${options}${spanText(tensor.span, context)}`
 }
 

@@ -13,6 +13,7 @@
  * Limits: the index of a loop is static, and reads inside it are at that index plus a constant.
  */
 import { affineOf } from './affine.ts'
+import { index } from './build.ts'
 import { visit } from './traverse.ts'
 import type { Equation, Extent, Index, Scalar } from './types.ts'
 
@@ -62,7 +63,7 @@ export function dimensionOf(equation: Equation, index: string): number | undefin
 
 interface Reading {
   readonly tensor: string
-  readonly at: readonly Scalar[]
+  readonly at: readonly (Scalar | undefined)[]
 }
 
 interface Node {
@@ -73,6 +74,11 @@ interface Node {
 
 function readsAmong(equation: Equation, targets: ReadonlySet<string>): Reading[] {
   const reads: Reading[] = []
+  const { after } = equation
+  if (after && targets.has(after.tensor)) {
+    const at = after.at.map((i): Scalar | undefined => (i === undefined ? i : index(i)))
+    reads.push({ tensor: after.tensor, at })
+  }
   for (const part of [equation.body, ...(equation.at ?? [])]) {
     visit(part, (e) => {
       if (e.kind === 'read' && targets.has(e.tensor)) reads.push({ tensor: e.tensor, at: e.at })
@@ -145,7 +151,7 @@ function timeFrom(candidate: Index, members: readonly Node[]): Found | undefined
           const k = at.findIndex((p) => distance(p, own.name) !== undefined)
           if (!choose(tensor, indexAt(source, k))) return undefined
         } else if (!own && theirs) {
-          const p = at[dimensionOf(source, theirs.name)!]!
+          const p = at[dimensionOf(source, theirs.name)!]
           const step = equation.outs.find((i) => distance(p, i.name) !== undefined)
           if (!choose(equation.target, step)) return undefined
           break
@@ -160,7 +166,7 @@ function timeFrom(candidate: Index, members: readonly Node[]): Found | undefined
     const open: Reading[] = []
     for (const reading of reads) {
       const k = dimensionOf(equations.get(reading.tensor)!, time.get(reading.tensor)!.name)!
-      const gap = distance(reading.at[k]!, time.get(equation.target)!.name)
+      const gap = distance(reading.at[k], time.get(equation.target)!.name)
       if (gap === undefined) return undefined
       least = Math.min(least, gap)
       most = Math.max(most, gap)
@@ -179,9 +185,9 @@ function indexAt(equation: Equation, dimension: number): Index | undefined {
 }
 
 /** c where the position is index + c. */
-function distance(position: Scalar, index: string): number | undefined {
-  const form = affineOf(position)
-  return form?.terms.size === 1 && form.terms.get(index) === 1 ? form.constant : undefined
+function distance(position: Scalar | undefined, time: string): number | undefined {
+  const form = position && affineOf(position)
+  return form?.terms.size === 1 && form.terms.get(time) === 1 ? form.constant : undefined
 }
 
 /** Strongly connected components, those read before those that read them. Tarjan 1972, without recursion. */

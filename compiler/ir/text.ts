@@ -77,7 +77,20 @@ export const isCallOp = (text: string): text is 'pow' | 'min' | 'max' =>
 
 /** Words that would be read as something else where a name can stand. */
 const reserved: ReadonlySet<string> = new Set([
-  ...['minimize', 'scatter', 'update', 'rule', 'give', '_', 'true', 'false', 'nan', 'inf'],
+  ...[
+    'after',
+    'checkpoint',
+    'minimize',
+    'scatter',
+    'update',
+    'rule',
+    'give',
+    '_',
+    'true',
+    'false',
+    'nan',
+    'inf',
+  ],
   ...['count', 'where', 'stopgrad', 'random', 'pow', 'and', 'or'],
   ...Object.keys(unaryOps),
   ...Object.keys(reduceOps),

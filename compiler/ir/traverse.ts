@@ -87,7 +87,7 @@ export function some(e: Scalar, test: (node: Scalar) => boolean): boolean {
   return test(e) || children(e).some((child) => some(child, test))
 }
 
-/** The tensors that an equation reads. */
+/** The tensors that an equation reads, or waits for. */
 export function readsOf(equation: Equation): Set<string> {
   const found = new Set<string>()
   for (const e of [equation.body, ...(equation.at ?? [])]) {
@@ -95,6 +95,7 @@ export function readsOf(equation: Equation): Set<string> {
       if (node.kind === 'read') found.add(node.tensor)
     })
   }
+  if (equation.after) found.add(equation.after.tensor)
   return found
 }
 
@@ -111,6 +112,15 @@ export function dependencies(
     if (equation) for (const tensor of readsOf(equation)) needed.add(tensor)
   }
   return needed
+}
+
+/** What a part of an equation, over some of its indices, waits for: nothing where it lacks an index to say it with. */
+export function waiting(
+  { after }: Equation,
+  outs: readonly Index[],
+): { readonly after?: NonNullable<Equation['after']> } {
+  const fits = after?.at.every((name) => name === undefined || outs.some((i) => i.name === name))
+  return after && fits ? { after } : {}
 }
 
 /** The names of the index variables that `e` uses and does not itself bind. */

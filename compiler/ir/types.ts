@@ -135,7 +135,18 @@ export interface Equation {
    */
   readonly at: readonly Scalar[] | undefined
   readonly body: Scalar
+  /** Not computed before that tensor is: what a backward pass computes again must not be kept from the forward pass. */
+  readonly after?: After
   readonly origin: Origin
+}
+
+/**
+ * Per dimension of the tensor the index of the equation that runs along it (the time of a loop around both); undefined
+ * for a dimension that is waited for as a whole.
+ */
+export interface After {
+  readonly tensor: string
+  readonly at: readonly (string | undefined)[]
 }
 
 /**
@@ -159,6 +170,11 @@ export interface Tensor {
   readonly initial: number | undefined
   /** Set on an input that is used as an index: values must be in [0, range). */
   readonly range: number | undefined
+  /**
+   * On a temp of a program not yet differentiated: the `checkpoint` that it was made in, from outside in (`1/2`).
+   * Differentiation computes what it needs of it again.
+   */
+  readonly checkpoint?: string
   /** On an input: the vocabulary that numbers its elements, whose size is then the range. */
   readonly vocabulary?: string | undefined
 }

@@ -125,6 +125,8 @@ class Verifier {
     this.#expect(initial, `${t.role} ${t.name} starts as ${t.initial}`)
     const range = t.range === undefined || (t.role === 'input' && t.dtype === 'i32')
     this.#expect(range, `${t.role} ${t.name} has a range`)
+    const again = t.checkpoint === undefined || t.role === 'temp'
+    this.#expect(again, `${t.role} ${t.name} has a checkpoint`)
     if (t.vocabulary === undefined) return
     const tokens = this.#vocabulary(t.vocabulary)
     const fits = t.range === tokens && t.role === 'input'
@@ -317,6 +319,12 @@ class Verifier {
       for (const p of at) verifyScalar(p, scope, inScope)
       verifyPositions(at, target, false, scope)
       this.#expect(target.dtype !== 'bool', 'a scatter of bool')
+    }
+    if (equation.after) {
+      const awaited = this.#readable(equation.after.tensor)
+      const named = equation.after.at.every((i) => i === undefined || inScope.has(i))
+      const fits = equation.after.at.length === awaited.shape.length
+      this.#expect(named && fits, `it cannot wait for ${awaited.name} so`)
     }
     this.#defined.add(target.name)
     this.#equation = undefined

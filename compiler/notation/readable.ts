@@ -3,7 +3,7 @@
  * the place of the objective. Out: the program with one entry, forward and backward, whose outputs are the loss and
  * the gradients; parameters are read as they are given, nothing is updated.
  */
-import { differentiate } from '../differentiate/index.ts'
+import { differentiate, withoutCheckpoints } from '../differentiate/index.ts'
 import { boundedFirst } from '../differentiate/scope.ts'
 import { index, read, sameExtent } from '../ir/build.ts'
 import { some } from '../ir/traverse.ts'
@@ -55,7 +55,9 @@ export function gradientProgram(
     outputs: outputs.map((tensor) => ({ name: tensor, tensor })),
     stages,
   }
-  const derived = differentiate.run({ ...program, entries: [withoutUnused(single)] })
+  // What is computed again is the same expression: it is written once.
+  const given = withoutCheckpoints(withoutUnused(single))
+  const derived = differentiate.run({ ...program, entries: [given] })
   const readable = passes.reduce((p, pass) => pass.run(p), derived)
   return mapEntries(readable, (one) => withPlainScatters(readable, one))
 }

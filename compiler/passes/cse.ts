@@ -11,7 +11,14 @@
  * their equations, as copies.
  */
 import { index, read } from '../ir/build.ts'
-import { boundIndices, freeIndices, freshName, mapChildren, visit } from '../ir/traverse.ts'
+import {
+  boundIndices,
+  freeIndices,
+  freshName,
+  mapChildren,
+  visit,
+  waiting,
+} from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { extentKey, keyOf, openKey } from './key.ts'
 import { mapEntries, type Pass } from './pass.ts'
@@ -43,7 +50,7 @@ function equationKey(eq: Equation, versions: ReadonlyMap<string, number>): strin
   const outs = eq.outs.map((i) => extentKey(i.extent)).join(',')
   const at = eq.at ? `${eq.target}[${eq.at.map((p) => keyOf(p, names)).join(',')}]` : ''
   const stamp = versionSuffix([eq.body, ...(eq.at ?? [])], versions)
-  return `${outs}|${at}|${keyOf(eq.body, names)}|${stamp}`
+  return `${outs}|${at}|${keyOf(eq.body, names)}|${stamp}${afterKey(eq)}`
 }
 
 function shareEquations(entry: Entry): Entry {
@@ -54,6 +61,9 @@ function shareEquations(entry: Entry): Entry {
     current = next
   }
 }
+
+/** What is to be computed again later is not what was computed before. */
+const afterKey = ({ after }: Equation): string => (after ? ` after ${after.tensor}` : '')
 
 function shareOnce(entry: Entry): { readonly next: Entry; readonly alias: Map<string, string> } {
   const fixed = protectedTensors(entry)
@@ -78,7 +88,11 @@ function shareOnce(entry: Entry): { readonly next: Entry; readonly alias: Map<st
     }
     return { ...stage, equations }
   })
-  const rename = (eq: Equation): Equation => replaceInEquation(eq, renameRead)
+  const rename = (eq: Equation): Equation => {
+    const after = alias.get(eq.after?.tensor ?? '')
+    const renamed = replaceInEquation(eq, renameRead)
+    return after && eq.after ? { ...renamed, after: { ...eq.after, tensor: after } } : renamed
+  }
   const stages = shared.map((stage) => ({
     ...stage,
     equations: stage.equations.map(rename),
@@ -168,7 +182,7 @@ function reductionsOf(equation: Equation): { readonly key: string; readonly site
   visit(equation.body, (node) => {
     if (node.kind !== 'reduce') return
     const { key, free } = openKey(node, extents)
-    found.push({ key, site: { equation, node, free } })
+    found.push({ key: key + afterKey(equation), site: { equation, node, free } })
   })
   return found
 }
@@ -221,7 +235,14 @@ function define(
   added.push(tensor)
   const places = order(outs)
   return {
-    equation: { target: name, outs, at: undefined, body: node, origin: equation.origin },
+    equation: {
+      target: name,
+      outs,
+      at: undefined,
+      body: node,
+      ...waiting(equation, outs),
+      origin: equation.origin,
+    },
     at: (names) =>
       read(
         tensor,

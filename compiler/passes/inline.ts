@@ -54,7 +54,7 @@ interface Definition {
  */
 export function inlineEntry(program: Program, entry: Entry, readable = false): Entry {
   const tensor = tensorsOf(program, entry)
-  const fixed = protectedTensors(entry)
+  const fixed = new Set([...protectedTensors(entry), ...awaited(entry)])
   const uses = countReads(entry)
   const copied = copiedTensors(entry)
   const definitions = new Map<string, Definition>()
@@ -117,6 +117,12 @@ const isGuarded = (e: Scalar): boolean => e.kind === 'read' && e.guarded
 function targetsInLoops(equations: readonly Equation[]): ReadonlySet<string> {
   const loops = order(equations).filter((step) => step.kind === 'loop')
   return new Set(flatten(loops).map((eq) => eq.target))
+}
+
+/** Tensors that equations wait for. */
+function awaited(entry: Entry): string[] {
+  const equations = entry.stages.flatMap((stage) => stage.equations)
+  return equations.flatMap((eq) => (eq.after ? [eq.after.tensor] : []))
 }
 
 /** Tensors that an equation copies element by element. */

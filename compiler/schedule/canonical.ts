@@ -12,7 +12,7 @@
  */
 import { index, read } from '../ir/build.ts'
 import { order, type Step } from '../ir/recurrence.ts'
-import { children, freeIndices, freshName, mapChildren, some } from '../ir/traverse.ts'
+import { children, freeIndices, freshName, mapChildren, some, waiting } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 
 type Reduce = Extract<Scalar, { kind: 'reduce' }>
@@ -74,6 +74,7 @@ function canonical(
       outs: indices,
       at: undefined,
       body: node,
+      ...waiting(equation, indices),
       origin: equation.origin,
     }
     before.push(...canonical(split, undefined, names, tensors))

@@ -140,6 +140,8 @@ export function dependencesOf(
   const producer = new Map(equations.map((e, k) => [e.target, k]))
   const readers = new Map<string, number[]>()
   equations.forEach((equation, k) => {
+    const awaited = producer.get(equation.after?.tensor ?? '')
+    if (awaited !== undefined) graph.addEdge(awaited, k)
     for (const r of readsOf(equation)) {
       const from = producer.get(r.tensor)
       if (from !== undefined) graph.addEdge(from, k)

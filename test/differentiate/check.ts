@@ -28,12 +28,15 @@ export function trainingProgram(text: string): Program {
   )
   const temps: string[] = []
   const body: string[] = []
-  for (const line of equations) {
+  for (const whole of equations) {
+    // `y[i: 3] = … checkpoint "1"`: the target is of this checkpoint.
+    const again = / checkpoint "[\d/]+"$/.exec(whole)?.[0] ?? ''
+    const line = whole.slice(0, whole.length - again.length)
     // `y: i32[…] = …` declares another type than f32, `y: [shape] scatter …` the shape of a scatter's target.
     const typed = /^(\w+): (i32|bool)(\[.*)$/.exec(line)
     const scattered = /^(\w+): (\[[^\]]*\]) (scatter .*)$/.exec(line)
     if (scattered) {
-      temps.push(`temp ${scattered[1]}: f32${scattered[2]}`)
+      temps.push(`temp ${scattered[1]}: f32${scattered[2]}${again}`)
       body.push(scattered[3]!)
       continue
     }
@@ -42,7 +45,8 @@ export function trainingProgram(text: string): Program {
     const header = /^(\w+)\[([^\]]*)\]/.exec(equation)
     if (!header || line.startsWith('  ')) continue
     const extents = header[2]!.split(',').map((part) => part.split(':')[1]?.trim() ?? '')
-    temps.push(`temp ${header[1]}: ${typed?.[2] ?? 'f32'}[${extents.filter(Boolean).join(', ')}]`)
+    const shape = extents.filter(Boolean).join(', ')
+    temps.push(`temp ${header[1]}: ${typed?.[2] ?? 'f32'}[${shape}]${again}`)
   }
   const params = persistent.flatMap((line) => /^param (\w+): f32(\[.*\])/.exec(line) ?? [])
   const pairs: [string, string][] = []
