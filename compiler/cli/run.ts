@@ -10,6 +10,7 @@ import { fmt } from './fmt.ts'
 import { grad } from './grad.ts'
 import { type Io, json } from './io.ts'
 import { ir } from './ir.ts'
+import { libraryEntries, libraryHelp, libraryOverview } from './library.ts'
 import { predict } from './predict.ts'
 import { show } from './show.ts'
 import { topics } from './topics.ts'
@@ -38,7 +39,7 @@ ${lines.join('\n')}
 
 netc COMMAND --help tells more; so do ${Object.keys(topics)
     .map((topic) => `netc help ${topic}`)
-    .join(' and ')}.
+    .join(', ')}, and of layers, losses and the like netc help library.
 `
 }
 
@@ -65,7 +66,8 @@ async function dispatch(args: readonly string[], io: Io): Promise<number> {
     const topic = rest[0]
     if (topic === undefined) io.out(overview())
     else if (Object.hasOwn(topics, topic)) io.out(topics[topic]!)
-    else io.out(helpOf(find(topic)))
+    else if (topic === 'library') io.out(libraryOverview())
+    else io.out(libraryHelp(topic) ?? helpOf(find(topic, libraryEntries())))
     return exit.done
   }
   const command = find(name)
@@ -77,11 +79,12 @@ async function dispatch(args: readonly string[], io: Io): Promise<number> {
   return command.run(call, io)
 }
 
-function find(name: string): Command {
+/** `others` may be meant too, when help is asked for. */
+function find(name: string, others: readonly { readonly name: string }[] = []): Command {
   const found = commands.find((command) => command.name === name)
   if (found) return found
   const names = commands.map((command) => command.name)
-  const known = `the commands are ${names.join(', ')}${meant(name, names)}`
+  const known = `the commands are ${names.join(', ')}${meant(name, [...names, ...others.map((o) => o.name)])}`
   throw new UsageError(
     name.startsWith('-')
       ? `there is no option ${name} before a command`

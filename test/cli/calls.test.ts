@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { libraryEntries } from '../../compiler/cli/library.ts'
 import { commands } from '../../compiler/cli/run.ts'
 import { folder, netc } from './support.ts'
 
@@ -17,6 +18,20 @@ test('help for everything', async () => {
   }
   expect((await netc(['help', 'json'])).out).toContain('"event"')
   expect((await netc(['help', 'data'])).out).toContain('standardize')
+})
+
+test('help for the library: every name has its sentence, signature and comment', async () => {
+  const { out } = await netc(['help', 'library'])
+  for (const { name, doc } of libraryEntries()) {
+    expect(out).toMatch(new RegExp(`^  ${name} +\\S.*\\.$`, 'm'))
+    const own = (await netc(['help', name])).out
+    expect(own).toMatch(new RegExp(`^(fn|layer|optimizer|const) ${name}\\b`))
+    expect(doc.join(), name).not.toBe('')
+    expect(own).toContain(doc.join('\n'))
+  }
+  const dense = await netc(['help', 'dense'])
+  expect(dense.out).toContain('layer dense(x: [.., I], O: dim) -> [.., O]\n\ny = x·W + b')
+  expect((await netc(['help', 'conv2s'])).err).toContain('did you mean conv2d?')
 })
 
 test('the version is that of the package', async () => {
