@@ -25,6 +25,7 @@ import {
   evalDim,
   evalShape,
   matchShape,
+  needsOthers,
   type TensorType,
   textOf,
   toExtent,
@@ -206,7 +207,9 @@ function bindDims(
     if (extent === undefined) fine = false
     else bound.variables.set(param.name.text, extent)
   }
-  for (const param of item.params) {
+  const late = (param: Param): boolean => param.type?.kind === 'tensor' && needsOthers(param.type)
+  const inOrder = [...item.params.filter((p) => !late(p)), ...item.params.filter(late)]
+  for (const param of inOrder) {
     const value = args.get(param.name.text)
     if (value === undefined || param.type === undefined) continue
     if (param.type.kind === 'params' && value.kind !== 'params') {

@@ -197,6 +197,17 @@ function openVariables(e: Expr, bound: Bound, ctx: Context): string[] {
   }
 }
 
+/** A type with a dim of several variables, `groups * R`: other parameters must have bound all but one of them. */
+export const needsOthers = (type: TensorType): boolean =>
+  type.dims.some((d) => d.kind !== 'rest' && variablesIn(d).size > 1)
+
+function variablesIn(e: Expr): Set<string> {
+  if (e.kind === 'name') return new Set(isDimVariable(e.name) ? [e.name] : [])
+  if (e.kind === 'unary') return variablesIn(e.value)
+  if (e.kind !== 'binary') return new Set()
+  return new Set([...variablesIn(e.left), ...variablesIn(e.right)])
+}
+
 /** Solves `a * V + b = size` for a whole V of at least 1, where the expression is of this form. */
 function solve(e: Expr, variable: string, size: number, bound: Bound): number | undefined {
   const at = (v: number): number => {

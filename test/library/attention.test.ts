@@ -1,7 +1,7 @@
 // Embeddings, positions, attention and transformer blocks: against plain loops or by what they must not see.
 import { describe, expect, test } from 'vitest'
 import { createState, run } from '../../compiler/ir/evaluate.ts'
-import { programOf } from '../elaborate/elaborated.ts'
+import { diagnosticsOf, programOf } from '../elaborate/elaborated.ts'
 import { at, closeTo, fill, type Params, type Reference, sumOver, tryOut, varied } from './trial.ts'
 
 const softmax = (row: readonly number[]): number[] => {
@@ -166,6 +166,18 @@ layer ask(x: [N, T, C], length: int[N]) -> [N, T, C] {
       },
     })
   })
+})
+
+test('sizes that do not fit are refused', () => {
+  const refused = (call: string): string[] => {
+    const shape = '[2, 4, 8]'
+    const text = `net f(x: ${shape}) { x |> ${call} }\npredict p(x: ${shape}) { f(x) }`
+    return diagnosticsOf(text).map((d) => `${d.code} ${d.label}`)
+  }
+  expect(refused('self_attention(3)')).toEqual(['NET3002 no whole `D` makes `heads * D` 8'])
+  expect(refused('self_attention(2, groups = 3)')).toEqual(['NET3002 no whole `R` makes `G * R` 2'])
+  const turned = 'NET3002 no whole `P` makes `2 * P` 1'
+  expect(refused('self_attention(8, rotary = true)')).toEqual([turned, turned])
 })
 
 describe('embeddings and positions', () => {
