@@ -42,6 +42,11 @@ export function viewOf(memory: ArrayBuffer, spec: TensorSpec): View {
   )
 }
 
+export const viewsOf = (
+  tensors: readonly { readonly spec: TensorSpec; readonly view: View }[],
+): Readonly<Record<string, View>> =>
+  Object.fromEntries(tensors.map(({ spec, view }) => [spec.name, view]))
+
 /** `[batch<=64, 784]` */
 const showShape = (spec: TensorSpec): string =>
   `[${spec.shape.map((n, k) => (spec.bounds[k] ? `${spec.bounds[k]}<=${n}` : n)).join(', ')}]`
@@ -79,8 +84,8 @@ export class Entry {
     this.ins = spec.inputs.map(bind)
     this.outs = spec.outputs.map(bind)
     this.totals = (spec.totals ?? []).map(bind)
-    this.inputs = Object.fromEntries(this.ins.map((i) => [i.spec.name, i.view]))
-    this.outputs = Object.fromEntries(this.outs.map((o) => [o.spec.name, o.view]))
+    this.inputs = viewsOf(this.ins)
+    this.outputs = viewsOf(this.outs)
     this.limits = limits
     this.counts = new Int32Array(limits.length)
   }

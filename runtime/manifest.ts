@@ -29,7 +29,7 @@ function object(value: unknown, where: string): Json {
 /** The array `owner[key]`, each element checked by `check`, names unique where there are names. */
 function list(owner: Json, key: string, check: (item: Json, where: string) => void): void {
   const items: unknown = owner[key]
-  if (!Array.isArray(items)) throw bad(`${key} is not an array`)
+  if (!Array.isArray(items)) throw bad(`${key} is no list`)
   const names = new Set<unknown>()
   items.forEach((item: unknown, k) => {
     const where = `${key}[${k}]`
@@ -40,8 +40,6 @@ function list(owner: Json, key: string, check: (item: Json, where: string) => vo
     check(one, where)
   })
 }
-
-const isNumber = (value: unknown): boolean => typeof value === 'number'
 
 /** Checks the text of the custom section `netc` against a module with `memoryBytes` of memory. */
 export function checkManifest(text: string, memoryBytes: number): Manifest {
@@ -62,20 +60,21 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
     )
   }
   for (const key of ['netc', 'target', 'model', 'source']) {
-    if (typeof root[key] !== 'string') bad(`${key} is not a string`)
+    if (typeof root[key] !== 'string') bad(`${key} is no string`)
   }
   const bounds = new Map<unknown, unknown>()
   list(root, 'dims', (dim, where) => {
-    if (!isCount(dim.max) || dim.max < 1) bad(`${where}.max is not a count`)
+    if (!isCount(dim.max) || dim.max < 1) bad(`${where}.max is no count`)
     bounds.set(dim.name, dim.max)
   })
   const tensor = (spec: Json, where: string): void => {
     const { dtype, shape, bounds: bound, offset } = spec as unknown as TensorSpec
-    if (typeof spec.name !== 'string') bad(`${where}.name is not a string`)
+    if (typeof spec.name !== 'string') bad(`${where} has no name`)
     if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'bool')
       bad(`${where} has dtype ${show(dtype)}`)
     if (!Array.isArray(shape) || !shape.every(isCount)) bad(`${where}.shape is no list of extents`)
-    if (!Array.isArray(bound) || bound.length !== shape.length) bad(`${where}.bounds is no list`)
+    if (!Array.isArray(bound) || bound.length !== shape.length)
+      bad(`${where}.bounds is no list of dims`)
     bound.forEach((name, k) => {
       if (name !== null && (k > 0 || bounds.get(name) !== shape[0])) {
         bad(`${where} is bounded by ${show(name)}`)
@@ -88,21 +87,20 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   }
   const scalar = (spec: Json, where: string): void => {
     tensor(spec, where)
-    if ((spec.shape as number[]).length > 0) bad(`${where} is not a scalar`)
+    if ((spec.shape as number[]).length > 0) bad(`${where} is no scalar`)
   }
   list(root, 'params', tensor)
   list(root, 'state', tensor)
   list(root, 'hyper', (spec, where) => {
     scalar(spec, where)
-    if (!isNumber(spec.initial)) bad(`${where} has no initial value`)
+    if (typeof spec.initial !== 'number') bad(`${where} has no initial value`)
   })
-  scalar(object(root.step, 'step'), 'step')
-  scalar(object(root.seed, 'seed'), 'seed')
+  for (const key of ['step', 'seed']) scalar(object(root[key], key), key)
   list(root, 'entries', (entry, where) => {
-    if (!['train', 'eval', 'combine', 'predict'].includes(entry.kind as string)) {
+    if (!/^(train|eval|combine|predict|reset)$/.test(entry.kind as string)) {
       bad(`${where} has kind ${show(entry.kind)}`)
     }
-    if (typeof entry.of !== 'string') bad(`${where}.of is not a string`)
+    if (typeof entry.of !== 'string') bad(`${where}.of is no string`)
     const counts = entry.counts
     if (!Array.isArray(counts) || !counts.every((name) => bounds.has(name))) {
       bad(`${where}.counts is no list of dims`)
@@ -121,6 +119,6 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
       bad(`${where} has no loss`)
     }
   })
-  if (!Array.isArray(root.data)) bad('data is not an array')
+  if (!Array.isArray(root.data)) bad('data is no list')
   return root as unknown as Manifest
 }

@@ -3,7 +3,7 @@
  * nothing is shared between models. Calls are synchronous; `fit` and `evaluate` let the page draw in between.
  */
 import type { EntrySpec, Manifest } from '../compiler/wasm/manifest.ts'
-import { Entry, type Feed, type Feeds, type Results, type View } from './entry.ts'
+import { Entry, type Feed, type Feeds, type Results, type View, viewsOf } from './entry.ts'
 import { fail } from './errors.ts'
 import {
   type Evaluation,
@@ -62,6 +62,9 @@ export interface AnyBlocks extends Blocks {
   readonly vocabularies: Readonly<Record<string, Vocabulary>>
 }
 
+const checkSeed = (seed: number): unknown =>
+  Number.isInteger(seed) || fail('call', `the seed is an integer, not ${seed}`)
+
 export interface SaveOptions {
   /** Also optimizer state, hyper-parameters, step and seed: enough to go on bit for bit. */
   readonly training?: boolean
@@ -97,12 +100,7 @@ export class Model<B extends Blocks = AnyBlocks> {
     this.vocabularies = (this.#text?.vocabularies ?? {}) as B['vocabularies']
     this.#cells = cellsOf(manifest, memory)
     this.#init = instance.call('init')
-    const calls: Record<string, Record<string, unknown>> = {
-      train: {},
-      eval: {},
-      combine: {},
-      predict: {},
-    }
+    const calls: Record<string, Record<string, unknown>> = { train: {}, eval: {}, predict: {} }
     const limits = new Map(manifest.dims.map((dim) => [dim.name, dim.max]))
     for (const spec of manifest.entries) {
       const entry = new Entry(
@@ -111,15 +109,14 @@ export class Model<B extends Blocks = AnyBlocks> {
         instance,
       )
       this.#entries.set(spec.name, entry)
-      calls[spec.kind]![spec.of] = (feeds: TextFeeds, counts?: Counts) =>
+      const kind = (calls[spec.kind] ??= {})
+      kind[spec.of] = (feeds: TextFeeds, counts?: Counts) =>
         this.#call(entry, this.#feeds(entry, feeds ?? {}), counts)
     }
-    this.train = Object.freeze(calls.train!) as B['train']
-    this.eval = Object.freeze(calls.eval!) as B['eval']
-    this.predict = Object.freeze(calls.predict!) as B['predict']
-    this.params = Object.freeze(
-      Object.fromEntries(this.#cells.params.map((c) => [c.spec.name, c.view])),
-    ) as B['params']
+    this.train = Object.freeze(calls.train) as B['train']
+    this.eval = Object.freeze(calls.eval) as B['eval']
+    this.predict = Object.freeze(calls.predict) as B['predict']
+    this.params = Object.freeze(viewsOf(this.#cells.params)) as B['params']
     this.hyper = this.#hyperCells() as B['hyper']
   }
 
@@ -149,11 +146,26 @@ export class Model<B extends Blocks = AnyBlocks> {
 
   /** Draws new parameters from `seed`, a 32-bit integer, and forgets all training. */
   init(seed = 0): void {
-    if (!Number.isInteger(seed)) fail('call', `the seed is an integer, not ${seed}`)
+    checkSeed(seed)
     this.#init(seed | 0)
-    this.#cells.seed.view[0] = seed
-    this.#cells.step.view[0] = 0
     this.#isReady = true
+  }
+
+  /**
+   * Gives the states that predict blocks carry from call to call, of one block or of all, their start values again.
+   * A block that draws random numbers draws the same ones again, or those of `seed`. Parameters stay.
+   */
+  reset(block?: string, seed?: number): void {
+    if (block === undefined) this.#checkReady('reset')
+    else this.#entryOf('predict', block)
+    checkSeed(seed ?? 0)
+    for (const { spec, run, outs } of this.#entries.values()) {
+      if (spec.kind === 'reset' && spec.of === (block ?? spec.of)) {
+        run()
+        // The output of the entry is the seed that the block draws with.
+        if (seed !== undefined) outs[0]?.view.fill(seed)
+      }
+    }
   }
 
   /**
@@ -177,6 +189,7 @@ export class Model<B extends Blocks = AnyBlocks> {
     const limit = limits[0] ?? 0
     const canSplit =
       spec.kind === 'predict' &&
+      !spec.carries &&
       counts.length === 1 &&
       entry.outs.every((o) => o.count === 0) &&
       entry.ins.some((i) => i.count === 0)
@@ -218,14 +231,14 @@ export class Model<B extends Blocks = AnyBlocks> {
     return undefined
   }
 
-  #trainEntry(name: string): Entry {
+  #entryOf(kind: 'train' | 'predict', name: string): Entry {
     this.#checkReady(name)
-    return this.#find('train', name) ?? unknownEntry('train', name, Object.keys(this.train))
+    return this.#find(kind, name) ?? unknownEntry(kind, name, Object.keys(this[kind]))
   }
 
   /** Trains on all rows of `data` and reports on the way; see `FitOptions`. */
   fit(name: string, data: TextFeeds, options: FitOptions = {}): AsyncGenerator<Report, void, void> {
-    const entry = this.#trainEntry(name)
+    const entry = this.#entryOf('train', name)
     const [evaluation, combine] = [this.#find('eval', name), this.#find('combine', name)]
     return fit(entry, evaluation, combine, this.#cells, this.#feeds(entry, data), options)
   }
@@ -237,13 +250,14 @@ export class Model<B extends Blocks = AnyBlocks> {
 
   /** As `evaluate`, with those metrics that are tensors. */
   async measure(name: string, data: TextFeeds): Promise<Evaluation> {
-    const entry = this.#find('eval', this.#trainEntry(name).spec.of)
-    if (!entry) return unknownEntry('eval', name, Object.keys(this.eval))
+    this.#entryOf('train', name)
+    // Every train block has one.
+    const entry = this.#find('eval', name)!
     const feeds = this.#feeds(entry, data)
     return evaluateRows(entry, this.#find('combine', name), feeds, range(rowsOf(entry, feeds)))
   }
 
-  /** The parameters as a safetensors file. */
+  /** The parameters, and the running state of layers, as a safetensors file. */
   save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
     this.#checkReady('save')
     const { model, source } = this.manifest
@@ -253,8 +267,9 @@ export class Model<B extends Blocks = AnyBlocks> {
 
   /** Takes parameters, or a whole checkpoint, from a safetensors file; on an error nothing has changed. */
   restore(file: BufferSource, options: RestoreOptions = {}): Restored {
-    const restored = restoreCells(this.#cells, file, options)
-    this.#isReady = true
-    return restored
+    return restoreCells(this.#cells, file, options, () => {
+      this.#isReady = true
+      this.reset()
+    })
   }
 }

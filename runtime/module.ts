@@ -32,6 +32,9 @@ export function hasRelaxed(): boolean {
   return WebAssembly.validate(new Uint8Array(relaxedProbe))
 }
 
+/** Of what `fetch`, `WebAssembly` or a file system throws. */
+const messageOf = (error: unknown): string => (error as Error).message
+
 /** The bytes behind a URL; in Node also those of a file, by path or `file:` URL. */
 export async function fetchBytes(url: string | URL): Promise<BufferSource> {
   // Asked of the engine, not imported: bundlers for pages must find no module of Node here.
@@ -45,7 +48,7 @@ export async function fetchBytes(url: string | URL): Promise<BufferSource> {
     return fail('module', `cannot fetch ${url}: HTTP ${response.status}`)
   } catch (error) {
     if (error instanceof NetcError) throw error
-    return fail('module', `cannot fetch ${url}: ${error instanceof Error ? error.message : error}`)
+    return fail('module', `cannot fetch ${url}: ${messageOf(error)}`)
   }
 }
 
@@ -76,10 +79,7 @@ export async function instantiate(
     exports = (await WebAssembly.instantiate(module, {})).exports
   } catch (error) {
     if (error instanceof NetcError) throw error
-    return fail(
-      'module',
-      `this is no module of netc: ${error instanceof Error ? error.message : error}`,
-    )
+    return fail('module', `this is no module of netc: ${messageOf(error)}`)
   }
   const section = WebAssembly.Module.customSections(module, 'netc')[0]
   if (!section) return fail('manifest', 'this module has no manifest: it was not made by netc')

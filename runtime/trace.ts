@@ -31,7 +31,7 @@ interface Culprit {
 /** A parameter that is not finite: an earlier update made it. Read it before the step, or after going back. */
 export function badParam(cells: Cells): Culprit | undefined {
   for (const { spec, view } of cells.params) {
-    if (spec.dtype === 'f32' && firstNonFinite(view) >= 0) {
+    if (firstNonFinite(view) >= 0) {
       return {
         what: `parameter ${spec.name} was no longer finite after the update of the step before`,
         tensor: spec.name,
@@ -46,7 +46,7 @@ export function badParam(cells: Cells): Culprit | undefined {
 export function badValue(entry: Entry): Culprit | undefined {
   for (const { spec, view, stride, count } of entry.ins) {
     const length = count < 0 ? stride : entry.counts[count]! * stride
-    const at = spec.dtype === 'f32' ? firstNonFinite(view, length) : -1
+    const at = firstNonFinite(view, length)
     if (at >= 0) {
       const row = Math.floor(at / stride)
       return {
@@ -58,10 +58,7 @@ export function badValue(entry: Entry): Culprit | undefined {
   }
   const memory = entry.memory
   for (const spec of entry.spec.trace) {
-    if (
-      spec.dtype === 'f32' &&
-      firstNonFinite(viewOf(memory, spec), liveLength(entry, spec)) >= 0
-    ) {
+    if (firstNonFinite(viewOf(memory, spec), liveLength(entry, spec)) >= 0) {
       const what = `the first value that is not finite is ${spec.name}, made at ${spec.place}`
       return { what, tensor: spec.name, place: spec.place }
     }

@@ -1,9 +1,9 @@
 /**
- * The tensors of a model that persist, and their way to safetensors files and back. A file holds the parameters; a
- * checkpoint also optimizer state, hyper-parameters, step and seed, enough to go on bit for bit. Restoring checks
+ * The tensors of a model that persist, and their way to safetensors files and back. A file holds the parameters and
+ * the running state of layers; a checkpoint also optimizer state, hyper-parameters, step and seed, enough to go on bit for bit. Restoring checks
  * everything before it changes anything.
  */
-import type { Manifest, TensorSpec } from '../compiler/wasm/manifest.ts'
+import type { Manifest, StateSpec, TensorSpec } from '../compiler/wasm/manifest.ts'
 import { type View, viewOf } from './entry.ts'
 import { fail } from './errors.ts'
 import { asBytes, type RawTensor, readSafetensors, writeSafetensors } from './safetensors.ts'
@@ -17,10 +17,13 @@ export interface Cell {
 
 export interface Cells {
   readonly params: readonly Cell[]
+  /** What a saved model holds: parameters, and the state without which it would not predict the same. */
+  readonly weights: readonly Cell[]
   /** Everything else that a training needs to go on. */
   readonly training: readonly Cell[]
+  /** Both. */
+  readonly all: readonly Cell[]
   readonly step: Cell
-  readonly seed: Cell
 }
 
 export function cellsOf(manifest: Manifest, memory: ArrayBuffer): Cells {
@@ -28,14 +31,13 @@ export function cellsOf(manifest: Manifest, memory: ArrayBuffer): Cells {
     const view = viewOf(memory, spec)
     return { spec, view, bytes: asBytes(view as BufferSource) }
   }
-  const step = cell(manifest.step)
-  const seed = cell(manifest.seed)
-  return {
-    params: manifest.params.map(cell),
-    training: [...manifest.state.map(cell), ...manifest.hyper.map(cell), step, seed],
-    step,
-    seed,
-  }
+  const [step, seed] = [cell(manifest.step), cell(manifest.seed)]
+  const params = manifest.params.map(cell)
+  const kept = (by: StateSpec['kept']): Cell[] =>
+    manifest.state.filter((spec) => spec.kept === by).map(cell)
+  const weights = [...params, ...kept('weights')]
+  const training = [...kept('training'), ...manifest.hyper.map(cell), step, seed]
+  return { params, weights, training, all: [...weights, ...training], step }
 }
 
 const dtypeOf = (spec: TensorSpec): string => (spec.dtype === 'f32' ? 'F32' : 'I32')
@@ -45,13 +47,8 @@ export function saveCells(
   training: boolean,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
-  const chosen = training ? [...cells.params, ...cells.training] : cells.params
-  const raw = chosen.map(({ spec, bytes }) => ({
-    name: spec.name,
-    dtype: dtypeOf(spec),
-    shape: spec.shape,
-    bytes,
-  }))
+  const chosen = training ? cells.all : cells.weights
+  const raw = chosen.map(({ spec, bytes }) => ({ ...spec, dtype: dtypeOf(spec), bytes }))
   return writeSafetensors(raw, metadata)
 }
 
@@ -67,11 +64,17 @@ export interface Restored {
   readonly training: boolean
 }
 
-export function restoreCells(cells: Cells, file: BufferSource, options: RestoreOptions): Restored {
+/** `reset` starts afresh what predict blocks carry: with the restored seed, and before the state that is restored. */
+export function restoreCells(
+  cells: Cells,
+  file: BufferSource,
+  options: RestoreOptions,
+  reset: () => void,
+): Restored {
   const { tensors, metadata } = readSafetensors(file)
   const found = new Map(tensors.map((t) => [t.name, t]))
   const training = cells.training.some((c) => found.has(c.spec.name))
-  const wanted = training ? [...cells.params, ...cells.training] : cells.params
+  const wanted = training ? cells.all : cells.weights
   const plan: [Cell, RawTensor][] = []
   for (const cell of wanted) {
     const { name, shape } = cell.spec
@@ -109,7 +112,12 @@ export function restoreCells(cells: Cells, file: BufferSource, options: RestoreO
       })
     }
   }
-  for (const [cell, raw] of plan) cell.bytes.set(raw.bytes)
+  const write = (): void => {
+    for (const [cell, raw] of plan) cell.bytes.set(raw.bytes)
+  }
+  write()
+  reset()
+  write()
   return { metadata, training }
 }
 
@@ -125,7 +133,7 @@ export class Snapshot {
   readonly #copies: readonly Uint8Array[]
 
   constructor(cells: Cells) {
-    this.#cells = [...cells.params, ...cells.training]
+    this.#cells = cells.all
     this.#copies = this.#cells.map((c) => c.bytes.slice())
   }
 

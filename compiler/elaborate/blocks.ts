@@ -11,6 +11,8 @@ import { type BlockOptions, type Context, childScope, inner, join, limits } from
 import { chooseBlock, evalShape, textOf } from './dims.ts'
 import { converted } from './elementwise.ts'
 import { evaluateEquation, implicitEquation } from './equations.ts'
+import type { StateBinding } from './scope.ts'
+import { assignState, declareStates, stateOf } from './state.ts'
 import { freeVariables, store } from './store.ts'
 import { evaluateSystem, isSystem } from './system.ts'
 import { asTensor, describe, errorValue, number, showShape, type Value } from './values.ts'
@@ -60,11 +62,13 @@ function evaluateStatement(s: Statement, ctx: Context, options: BlockOptions): V
     case 'bind':
       return bind(s, ctx)
     case 'equation': {
-      const name = s.target.name.text
       const want = ctx.want !== undefined && options.result !== undefined ? ctx.want : undefined
-      const carried = s.target.primed ? ctx.carries?.shapeOf(name) : undefined
-      const shape = carried ?? options.result
-      const value = evaluateEquation(s, want ?? join(ctx.frame.path, name), shape, ctx)
+      const state = s.target.primed ? nextOf(s.target, ctx) : undefined
+      const carried = s.target.primed ? ctx.carries?.shapeOf(s.target.name.text) : undefined
+      const declared = carried ?? state?.cell?.shape ?? options.result
+      const path = want ?? localName(s.target, ctx)
+      const value = evaluateEquation(s, path, declared, ctx)
+      if (state !== undefined) return assignState(s.target, state, value, s.value, ctx)
       define(s.target, value, ctx)
       return value
     }
@@ -100,9 +104,12 @@ function evaluateStatement(s: Statement, ctx: Context, options: BlockOptions): V
       return errorValue
     }
     case 'state':
+      declareStates(s.cells, ctx)
+      return undefined
     case 'minimize':
     case 'over':
     case 'using':
+    case 'average':
     case 'report':
     case 'yield':
     case 'step': {
@@ -137,7 +144,9 @@ function bind(s: Extract<Statement, { readonly kind: 'bind' }>, ctx: Context): V
     }
     s.targets.forEach((target, k) => {
       const part = parts?.[k]
-      define(target, part === undefined ? errorValue : bound(part, target, ctx), ctx)
+      const state = target.primed ? nextOf(target, ctx) : undefined
+      if (state !== undefined) assignState(target, state, part ?? errorValue, s.value, ctx)
+      else define(target, part === undefined ? errorValue : bound(part, target, ctx), ctx)
     })
     return value
   }
@@ -145,9 +154,18 @@ function bind(s: Extract<Statement, { readonly kind: 'bind' }>, ctx: Context): V
   const naming = { ...ctx, want: ctx.frame.scalar ? undefined : name, part: first.name.text }
   let value = world.evaluator.expr(s.value, { ...naming, filling: undefined })
   if (s.type !== undefined) value = checkType(value, s, ctx)
+  const state = first.primed ? nextOf(first, ctx) : undefined
+  if (state !== undefined) return assignState(first, state, value, s.value, ctx)
   const kept = bound(value, first, ctx)
   define(first, kept, ctx)
   return kept
+}
+
+/** The state of which a primed target is the next value; those of optimizers and scans are read off their scopes. */
+function nextOf(target: Target, ctx: Context): StateBinding | undefined {
+  if (ctx.frame.item?.kind === 'optimizer') return undefined
+  const isState = ctx.scope.find(target.name.text)?.state !== undefined
+  return isState || ctx.carries === undefined ? stateOf(target, ctx) : undefined
 }
 
 function localName(target: Target, ctx: Context): string {

@@ -1,13 +1,14 @@
 /** Persistent tensors: parameters of nets, optimizer state, and the equations of `init` that give their first values. */
 
 import { sameExtent } from '../ir/build.ts'
-import { freshName } from '../ir/traverse.ts'
-import type { Extent, Role, Tensor } from '../ir/types.ts'
+import { freshName, visit } from '../ir/traverse.ts'
+import type { DType, Extent, Role, Scalar, Tensor } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr, Statement } from '../syntax/ast.ts'
 import { type Context, type Frame, inner, join, type World } from './context.ts'
 import { evalShape } from './dims.ts'
 import { converted } from './elementwise.ts'
+import type { EntryBuilder } from './entry.ts'
 import { checkShape, freeVariables, store } from './store.ts'
 import {
   asTensor,
@@ -19,6 +20,7 @@ import {
   showShape,
   storedTensor,
   type TensorValue,
+  typeNames,
 } from './values.ts'
 
 /** `param W: [I, O] = …`: made at the first use of its net, found again at every other. */
@@ -61,7 +63,7 @@ function paramValue(
     const same =
       known.tensor.shape.length === shape.length &&
       shape.every((e, k) => sameExtent(e, known.tensor.shape[k]!))
-    if (same) return { ...known.value, shape }
+    if (same) return inUse({ ...known.value, shape }, ctx)
     const args = { name: path, first: showShape(known.tensor.shape), second: showShape(shape) }
     world.report('NET3023', s.span, args, ctx)
     return undefined
@@ -72,8 +74,9 @@ function paramValue(
   const members = world.netParams.get(net)
   if (members === undefined) world.netParams.set(net, [value])
   else members.push(value)
-  initialise(value, s.initial, s.span, ctx)
-  return value
+  const first = initialise(value, s.initial, s.span, ctx)
+  if (first !== undefined) addAverage(world, world.cells.get(path)!.tensor, first)
+  return inUse(value, ctx)
 }
 
 /** Creates a persistent tensor. */
@@ -85,23 +88,60 @@ export function addCell(
   span: Span | undefined,
   net?: string,
   initial?: number,
+  dtype: DType = role === 'step' || role === 'seed' ? 'i32' : 'f32',
 ): TensorValue {
-  const dtype = role === 'step' || role === 'seed' ? 'i32' : 'f32'
   const tensor: Tensor = { name, dtype, shape, role, span, initial, range: undefined }
   const value = storedTensor(name, dtype, shape, indexNames(shape))
   world.cells.set(name, { tensor, value, net })
   return value
 }
 
+/** The tensors that an expression reads. */
+function readsOf(e: Scalar): string[] {
+  const found: string[] = []
+  visit(e, (node) => {
+    if (node.kind === 'read') found.push(node.tensor)
+  })
+  return found
+}
+
+/** The state that holds the average of a parameter. */
+export const averageOf = (param: string): string => `${param}.average`
+
+/** Makes the average of a parameter that an earlier round found to have one; `first` is its tensor in `init`. */
+function addAverage(world: World, param: Tensor, first: string): void {
+  if (!world.averaged.has(param.name)) return
+  const name = averageOf(param.name)
+  addCell(world, name, 'state', param.shape, param.span)
+  world.init?.stage.updates.push({ target: name, value: first })
+}
+
+/** The parameter as the entry at hand uses it: outside training its average, where it has one. */
+export function inUse(param: TensorValue, ctx: Context): TensorValue {
+  const { kind } = ctx.entry
+  if (kind === 'train' || kind === 'init') return param
+  const average = ctx.world.cells.get(averageOf(param.stored ?? ''))
+  return average === undefined ? param : { ...average.value, shape: param.shape }
+}
+
 export const freshCell = (world: World, wish: string): string =>
   world.cells.has(wish) ? freshName(`${wish}_2`, world.cells) : wish
 
-/** Adds to `init` what fills the cell: an initializer of its shape, or one number for every element. */
-export function initialise(cell: TensorValue, e: Expr, span: Span, ctx: Context): void {
+/**
+ * Adds to `init`, or `into`, what fills the cell: an initializer of its shape, or one number for every element. Gives
+ * the tensor of the start value; undefined after a report.
+ */
+export function initialise(
+  cell: TensorValue,
+  e: Expr,
+  span: Span,
+  ctx: Context,
+  into?: EntryBuilder,
+): string | undefined {
   const { world } = ctx
   const name = cell.stored ?? ''
-  const entry = world.init
-  if (entry === undefined) return
+  const entry = into ?? world.init
+  if (entry === undefined) return undefined
   const frame: Frame = {
     ...ctx.frame,
     path: name,
@@ -110,6 +150,7 @@ export function initialise(cell: TensorValue, e: Expr, span: Span, ctx: Context)
     scalar: false,
     counters: new Map(),
   }
+  const before = entry.stage.equations.length
   const value = world.evaluator.expr(e, {
     ...inner(ctx),
     entry,
@@ -120,28 +161,39 @@ export function initialise(cell: TensorValue, e: Expr, span: Span, ctx: Context)
     filling: cell.shape,
   })
   const tensor = asTensor(value)
-  if (value.kind === 'error') return
+  if (value.kind === 'error') return undefined
   const fits =
     tensor !== undefined &&
     (tensor.shape.length === 0 ||
       (tensor.shape.length === cell.shape.length &&
         tensor.shape.every((x, k) => sameExtent(x, cell.shape[k]!))))
-  if (!fits || tensor === undefined || tensor.dtype === 'bool') {
-    const wanted = showShape(cell.shape)
+  const converts = tensor?.dtype === cell.dtype || (cell.dtype === 'f32' && tensor?.dtype === 'i32')
+  if (!fits || tensor === undefined || !converts) {
+    const type = cell.dtype === 'f32' ? '' : typeNames[cell.dtype]
+    const wanted = `${type}${showShape(cell.shape)}`
     const of = `\`${name}\``
     world.report('NET3003', e.span, { wanted, given: describe(value), of }, ctx)
-    return
+    return undefined
   }
   const time = ctx.times.find((i) => freeVariables(tensor).includes(i.name))
   if (time !== undefined) {
     world.report('NET3063', e.span, { name, index: baseName(time.name) }, ctx)
-    return
+    return undefined
   }
-  const floats = converted(tensor, 'f32')
-  const filled = lazy('f32', cell.shape, floats.body, cell.indices)
+  const { body } = converted(tensor, cell.dtype)
+  const added = entry.stage.equations.slice(before).map((eq) => eq.body)
+  const foreign = [body, ...added].flatMap(readsOf).find((t) => {
+    return !entry.tensors.has(t) && !world.cells.has(t)
+  })
+  if (foreign !== undefined) {
+    world.report('NET4068', e.span, { name, value: foreign }, ctx)
+    return undefined
+  }
+  const filled = lazy(cell.dtype, cell.shape, body, cell.indices)
   const origin = { span, note: '' }
   const made = store(filled, `${name}_0`, { ...ctx, entry, frame, origin, want: undefined }, span)
   if (made.stored !== undefined) {
     entry.stage.updates.push({ target: name, value: made.stored })
   }
+  return made.stored
 }

@@ -125,7 +125,12 @@ export interface Cell {
 
 /** What an earlier round over the same program found. */
 export interface Known {
+  /** The parameters of each net. */
   readonly params: ReadonlyMap<string, readonly TensorValue[]>
+  /** The names of all persistent tensors. */
+  readonly names: ReadonlySet<string>
+  /** The parameters that are averaged. */
+  readonly averages: ReadonlySet<string>
   readonly vocabularies: ReadonlyMap<string, Vocabulary>
 }
 
@@ -145,7 +150,14 @@ export class World {
   readonly cells = new Map<string, Cell>()
   /** The parameters of each net as an earlier round found them. */
   readonly known: ReadonlyMap<string, readonly TensorValue[]>
+  /** Names of all persistent tensors that an earlier round found: no temporary may take them. */
+  readonly taken: ReadonlySet<string>
+  /** Parameters that an earlier round found to have an average, and that this one finds. */
+  readonly averaged: ReadonlySet<string>
+  readonly averages = new Set<string>()
   readonly netParams = new Map<string, TensorValue[]>()
+  /** By state: what adds the equations of its start value to an entry. */
+  readonly fills = new Map<string, (into: EntryBuilder) => void>()
   /** The definitions that something called. */
   readonly instantiated = new Set<object>()
   readonly evaluator: Evaluator
@@ -166,16 +178,13 @@ export class World {
   #variables = 0
   readonly extents = new Map<string, Extent>()
 
-  constructor(
-    diagnostics: Diagnostics,
-    evaluator: Evaluator,
-    { params, vocabularies }: Known,
-    readFile: ReadFile,
-  ) {
+  constructor(diagnostics: Diagnostics, evaluator: Evaluator, known: Known, readFile: ReadFile) {
     this.diagnostics = diagnostics
     this.evaluator = evaluator
-    this.known = params
-    this.readVocabularies = vocabularies
+    this.known = known.params
+    this.readVocabularies = known.vocabularies
+    this.taken = known.names
+    this.averaged = known.averages
     this.readFile = readFile
   }
 
@@ -216,6 +225,11 @@ export class World {
   stop<C extends Code>(code: C, span: Span, args: Args<C>, ctx?: { readonly frame: Frame }): void {
     if (!this.stopped) this.report(code, span, args, ctx)
     this.stopped = true
+  }
+
+  /** Whether a persistent tensor has the name, or will have it. */
+  has(name: string): boolean {
+    return this.cells.has(name) || this.taken.has(name)
   }
 
   /** A fresh index variable. */

@@ -19,6 +19,7 @@ import type {
   Output,
   RuleCall,
   Scalar,
+  Stream,
   Tensor,
 } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
@@ -72,6 +73,9 @@ export class EntryBuilder {
   readonly places = new Map<string, Span>()
   /** How often each net has been used in this entry. */
   readonly netUses = new Map<string, number>()
+  /** The last value that each state was given since the last stage began. */
+  readonly assigned = new Map<string, string>()
+  stream: Stream | undefined
   readonly #persistent: { has(name: string): boolean }
   #sink: StageBuilder
   readonly #sinkTensors: (Map<string, Tensor> | undefined)[] = []
@@ -106,10 +110,18 @@ export class EntryBuilder {
 
   startStep(): void {
     this.nets.clear()
+    this.endStage()
     if (this.#sink.objective === undefined && this.#sink.updates.length === 0) return
     this.#sink = newStage()
     this.stages.push(this.#sink)
     this.#lifted = new Map()
+  }
+
+  /** Assigned states take their values at the end of the stage; an evaluation only reads them. */
+  endStage(): void {
+    if (this.kind === 'eval' || this.kind === 'combine') return
+    for (const [target, value] of this.assigned) this.#sink.updates.push({ target, value })
+    this.assigned.clear()
   }
 
   has(name: string): boolean {
@@ -255,7 +267,7 @@ export class EntryBuilder {
   }
 
   finish(): Entry {
-    return {
+    const entry: Entry = {
       name: this.name,
       kind: this.kind,
       inputs: this.inputs,
@@ -263,6 +275,7 @@ export class EntryBuilder {
       tensors: [...this.tensors.values()],
       stages: this.stages,
     }
+    return this.stream === undefined ? entry : { ...entry, stream: this.stream }
   }
 }
 

@@ -7,6 +7,7 @@ import { suggest } from '../support/suggest.ts'
 import type { Expr } from '../syntax/ast.ts'
 import { bindArguments, type Given } from './arguments.ts'
 import { callBuiltin, isBuiltin, reservedCalls } from './builtins.ts'
+import { inUse } from './cells.ts'
 import { type Context, childScope, inner, join, numbered } from './context.ts'
 import { chooseBlock, evalDim, evalShape } from './dims.ts'
 import { applyBinary, applyMinMax, applyUnary, nounOf } from './elementwise.ts'
@@ -17,6 +18,7 @@ import {
   asTensor,
   describe,
   errorValue,
+  indexNames,
   instantiate,
   number,
   type ParamsValue,
@@ -97,7 +99,10 @@ function evaluateName(e: Extract<Expr, { readonly kind: 'name' }>, ctx: Context)
   if (e.name === 'training') return { kind: 'bool', value: ctx.entry.training }
   if (e.name === 'step') return ctx.clock ?? storedTensor('step', 'i32', [])
   const def = world.definition(e.name, ctx.frame.std)
-  if (def?.item.kind === 'net') return world.parameters(e.name)
+  if (def?.item.kind === 'net') {
+    const set = world.parameters(e.name)
+    return { ...set, members: set.members.map((p) => inUse(p, ctx)) }
+  }
   if (def !== undefined) {
     const wanted = 'a value'
     world.report('NET3014', e.span, { wanted, given: `the ${def.item.kind} \`${e.name}\`` }, ctx)
@@ -190,8 +195,11 @@ function evaluateReduce(e: Reduction, ctx: Context): Value {
   if (e.indices.length === 0) return reduceAll(e.op, evaluate(e.body, inner(ctx)), e, ctx)
   if (e.indices.some((i) => i.within !== undefined)) return reduceOverSet(e, ctx)
   const { world } = ctx
+  const rest = restOf(e, ctx)
+  if (rest === undefined) return errorValue
+  const named = e.indices.filter((i) => i.name.text !== '..')
   const seen = new Set<string>()
-  for (const { name } of e.indices) {
+  for (const { name } of named) {
     if (seen.has(name.text)) {
       world.report('NET3028', name.span, { name: name.text }, ctx)
       return errorValue
@@ -200,14 +208,14 @@ function evaluateReduce(e: Reduction, ctx: Context): Value {
   }
   const scan = { ...inner(ctx), bases: ctx.bases ?? new Map<Expr, Value>() }
   const wanted: Wanted[] = []
-  for (const { name, extent } of e.indices) {
+  for (const { name, extent } of named) {
     const size = extent === undefined ? undefined : evalDim(extent, inner(ctx))
     if (extent !== undefined && size === undefined) return errorValue
     wanted.push({ name: name.text, span: name.span, extent: size })
   }
   const extents = inferExtents(wanted, [e.body], scan)
   const within = childScope(scan)
-  const over: Index[] = []
+  const over: Index[] = [...rest]
   for (const w of wanted) {
     const extent = extents.get(w.name)
     if (extent === undefined) {
@@ -219,8 +227,9 @@ function evaluateReduce(e: Reduction, ctx: Context): Value {
     const body: Scalar = { kind: 'index', name: index.name }
     within.scope.define(w.name, scalar('i32', body), w.span, index)
   }
-  const value = evaluate(e.body, within)
-  if (over.length < wanted.length || value.kind === 'error') return errorValue
+  const all = rest.length > 0 || named.length < e.indices.length
+  const value = evaluate(e.body, all ? { ...within, restIndices: rest } : within)
+  if (over.length < rest.length + wanted.length || value.kind === 'error') return errorValue
   const body = asTensor(value)
   if (body === undefined || body.shape.length > 0) {
     const shape = body === undefined ? describe(value) : showShape(body.shape)
@@ -228,6 +237,26 @@ function evaluateReduce(e: Reduction, ctx: Context): Value {
     return errorValue
   }
   return finishReduce(e, over, body.body, body.dtype, ctx)
+}
+
+/** The indices of `sum[..](…)`, none where there is no `..`; undefined after a report. */
+function restOf(e: Reduction, ctx: Context): Index[] | undefined {
+  const { world, frame } = ctx
+  const rests = e.indices.filter((i) => i.name.text === '..')
+  const [first, second] = rests
+  if (first === undefined) return []
+  if (second !== undefined || frame.rest === undefined || ctx.restIndices !== undefined) {
+    const place =
+      frame.rest === undefined
+        ? 'in this reduction'
+        : second === undefined
+          ? 'in this reduction, which stands where it is an index already'
+          : 'twice in this reduction'
+    world.report('NET3019', (second ?? first).span, { place }, ctx)
+    return undefined
+  }
+  const names = indexNames(frame.rest)
+  return frame.rest.map((extent, k) => world.index(names[k] ?? 'i', extent))
 }
 
 /** `sum(x)`: over every element. */

@@ -194,27 +194,28 @@ function readsFailed(body: Expr, ctx: Context): boolean {
 }
 
 /** Whether an expression uses one of the names. */
-export function mentions(e: Expr, names: { has(name: string): boolean }): boolean {
+export function mentions(e: Expr, names: { has(name: string): boolean }, rest = true): boolean {
   switch (e.kind) {
     case 'name':
       return names.has(e.name)
     case 'call':
-      return e.args.some((a) => mentions(a.value, names))
+      return e.args.some((a) => mentions(a.value, names, rest))
     case 'read':
       return (
-        mentions(e.base, names) || e.at.some((p) => p.kind === 'rest' || mentions(p.value, names))
+        mentions(e.base, names, rest) ||
+        e.at.some((p) => (p.kind === 'rest' ? rest : mentions(p.value, names, rest)))
       )
     case 'reduce':
-      return mentions(e.body, names)
+      return mentions(e.body, names, rest && e.indices.every((i) => i.name.text !== '..'))
     case 'unary':
-      return mentions(e.value, names)
+      return mentions(e.value, names, rest)
     case 'binary':
     case 'pipe':
-      return mentions(e.left, names) || mentions(e.right, names)
+      return mentions(e.left, names, rest) || mentions(e.right, names, rest)
     case 'shape':
-      return e.dims.some((d) => mentions(d, names))
+      return e.dims.some((d) => mentions(d, names, rest))
     case 'tuple':
-      return e.parts.some((p) => mentions(p, names))
+      return e.parts.some((p) => mentions(p, names, rest))
     default:
       return false
   }

@@ -24,6 +24,7 @@ import { evaluate } from './expressions.ts'
 import { defineGlobals } from './globals.ts'
 import { loadProgram, loadStd, type Resolve } from './modules.ts'
 import { checkRule } from './rules.ts'
+import { finishPredict } from './state.ts'
 import { checkTotals, finishCombine } from './totals.ts'
 
 export interface ElaborateOptions {
@@ -41,7 +42,7 @@ export function elaborate(
   diagnostics: Diagnostics,
 ): Program | undefined {
   const first = new Diagnostics()
-  const found = round(main, options, first, { params: new Map(), vocabularies: new Map() })
+  const found = round(main, options, first, nothing)
   if (found === undefined || first.hasErrors) {
     for (const d of inOrder(first.all, main.source)) diagnostics.add(d)
     return undefined
@@ -60,6 +61,13 @@ const inOrder = (all: readonly Diagnostic[], main: Source): Diagnostic[] =>
     return x === main ? -1 : y === main ? 1 : x.file < y.file ? -1 : 1
   })
 
+const nothing: Known = {
+  params: new Map(),
+  vocabularies: new Map(),
+  names: new Set(),
+  averages: new Set(),
+}
+
 interface Round extends Known {
   readonly program: Program
 }
@@ -76,7 +84,7 @@ function round(
   const start: Span = { source: main.source, start: 0, end: 0 }
   addCell(world, 'seed', 'seed', [], undefined)
   addCell(world, 'step', 'step', [], undefined)
-  const init = new EntryBuilder('init', 'init', 'init', world.cells)
+  const init = new EntryBuilder('init', 'init', 'init', world)
   world.init = init
   const context = (entry: EntryBuilder, name: string): Context => topContext(world, entry, name)
   try {
@@ -97,18 +105,20 @@ function round(
       if (block.kind === 'train') {
         const made = (['train', 'eval', 'combine'] as const).map((kind) => {
           const name = kind === 'train' ? block.name.text : `${block.name.text}_${kind}`
-          return new EntryBuilder(name, kind, block.name.text, world.cells)
+          return new EntryBuilder(name, kind, block.name.text, world)
         })
         for (const entry of made) {
           if (entry.kind === 'combine' && made.every((e) => e.totals.length === 0)) continue
           elaborateTrainEntries(block, context(entry, block.name.text))
+          entry.endStage()
           entries.push(entry)
         }
         checkTotals(made[0]!, made[1]!, world)
       } else {
-        const entry = new EntryBuilder(block.name.text, 'predict', block.name.text, world.cells)
-        entries.push(entry)
+        const entry = new EntryBuilder(block.name.text, 'predict', block.name.text, world)
         elaboratePredict(block, context(entry, block.name.text))
+        entry.endStage()
+        entries.push(entry, ...finishPredict(entry, block.name.span, world))
       }
     }
     const data = dataSources(items.data, base)
@@ -124,7 +134,8 @@ function round(
       data,
       vocabularies: [...world.vocabularies.values()],
     }
-    return { program, params: world.netParams, vocabularies: world.vocabularies }
+    const { netParams: params, vocabularies, averages } = world
+    return { program, params, vocabularies, averages, names: new Set(world.cells.keys()) }
   } catch (error) {
     // The nesting of user input is bounded, but the depth of what it expands to is not known beforehand.
     if (!(error instanceof RangeError)) throw error

@@ -165,6 +165,8 @@ export function loadProgram(main: File, resolve: Resolve, world: World): Items {
     if (train.name.text === 'init') world.report('NET2031', train.name.span, { name: 'init' })
   }
   for (const predict of items.predicts) {
+    const clash = entries.get(`${predict.name.text}_reset`)
+    if (clash !== undefined) world.report('NET2031', clash, { name: `${predict.name.text}_reset` })
     if (predict.name.text === 'init') world.report('NET2031', predict.name.span, { name: 'init' })
   }
   return items

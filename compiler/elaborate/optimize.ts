@@ -8,7 +8,7 @@
 import { sameExtent, select } from '../ir/build.ts'
 import { suggest } from '../support/suggest.ts'
 import type { Expr, Optimizer, Param, Statement, Train } from '../syntax/ast.ts'
-import { accumulate } from './accumulate.ts'
+import { accumulate, type Gathered } from './accumulate.ts'
 import { bindArguments, evaluateArgument } from './arguments.ts'
 import { addCell, freshCell, initialise } from './cells.ts'
 import { type Context, type Definition, type Frame, inner } from './context.ts'
@@ -37,19 +37,22 @@ interface Plan {
   readonly gate: TensorValue | undefined
 }
 
-/** Adds to the stage what the `using` clauses of a step say: gradients are changed, parameters and state updated. */
+/**
+ * Adds to the stage what the `using` clauses of a step say: gradients are changed, parameters and state updated. Gives
+ * when that happens; undefined after a report.
+ */
 export function applyOptimizers(
   train: Train,
   usings: readonly Using[],
   params: readonly TensorValue[],
   gradients: readonly string[],
   ctx: Context,
-): void {
+): Gathered | undefined {
   const groups = groupsOf(usings, params, ctx)
-  if (groups === undefined) return
+  if (groups === undefined) return undefined
   const given = params.map((p, k) => storedTensor(gradients[k]!, 'f32', p.shape, p.indices))
   const gathered = accumulate(train, usings, given, params, ctx)
-  if (gathered === undefined) return
+  if (gathered === undefined) return undefined
   const plan: Plan = { train, params, gate: gathered.gate }
   const at: Context = { ...ctx, clock: gathered.clock }
   let all: readonly TensorValue[] | undefined = gathered.gradients
@@ -57,13 +60,15 @@ export function applyOptimizers(
   const common = usings.find(isDefault)
   if (common !== undefined) all = transform(train, common, all, placeOf(common, at))
   for (const { using, members } of groups) {
-    if (all === undefined) return
+    if (all === undefined) return undefined
     const before: readonly TensorValue[] = all
     const own = members.map((k) => before[k]!)
     const place = placeOf(using, at)
     const changed = isDefault(using) ? own : transform(train, using, own, place)
-    if (changed === undefined || !applyOptimizer(plan, using, members, changed, place)) return
+    if (changed === undefined || !applyOptimizer(plan, using, members, changed, place))
+      return undefined
   }
+  return gathered
 }
 
 const nameOf = (using: Using): string => asCall(using.optimizer)?.callee.text ?? 'this'

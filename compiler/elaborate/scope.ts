@@ -2,7 +2,7 @@
 
 import type { Index } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
-import type { Value } from './values.ts'
+import type { TensorValue, Value } from './values.ts'
 
 export interface Binding {
   readonly value: Value
@@ -10,6 +10,15 @@ export interface Binding {
   /** Set for index variables. */
   readonly index: Index | undefined
   used: boolean
+  /** Set for running state: what a primed target of this name is the next value of. */
+  state: StateBinding | undefined
+}
+
+export interface StateBinding {
+  /** Undefined after a report. */
+  readonly cell: TensorValue | undefined
+  /** The scope of the declaration, where the next value is bound too. */
+  readonly home: Scope
 }
 
 export class Scope {
@@ -28,7 +37,12 @@ export class Scope {
   }
 
   define(name: string, value: Value, span?: Span, index?: Index): void {
-    this.names.set(name, { value, span, index, used: false })
+    this.names.set(name, { value, span, index, used: false, state: undefined })
+  }
+
+  defineState(name: string, value: Value, span: Span, cell: TensorValue | undefined): void {
+    const state = { cell, home: this }
+    this.names.set(name, { value, span, index: undefined, used: false, state })
   }
 
   /** Where a new binding of `name` belongs; undefined when it would change an immutable value. */

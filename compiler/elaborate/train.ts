@@ -7,6 +7,7 @@ import { visit } from '../ir/traverse.ts'
 import type { Span } from '../support/span.ts'
 import { suggest } from '../support/suggest.ts'
 import type { Block, Expr, Name, Statement, Train } from '../syntax/ast.ts'
+import { averageParameters } from './average.ts'
 import { type Context, childScope, inner, join } from './context.ts'
 import { converted } from './elementwise.ts'
 import { isDefault, type Using } from './groups.ts'
@@ -14,6 +15,7 @@ import { applyOptimizers } from './optimize.ts'
 import { store } from './store.ts'
 import { asTensor, describe, type TensorValue, typeNames } from './values.ts'
 
+type Average = Extract<Statement, { readonly kind: 'average' }>
 type Minimize = Extract<Statement, { readonly kind: 'minimize' }>
 
 /** What the statements of one step say, collected until its end. */
@@ -22,6 +24,7 @@ interface Step {
   loss: TensorValue | undefined
   over: readonly Name[] | undefined
   readonly usings: Using[]
+  average: Average | undefined
 }
 
 const emptyStep = (): Step => ({
@@ -29,6 +32,7 @@ const emptyStep = (): Step => ({
   loss: undefined,
   over: undefined,
   usings: [],
+  average: undefined,
 })
 
 export function elaborateTrain(train: Train, ctx: Context): void {
@@ -61,6 +65,7 @@ export function elaborateTrain(train: Train, ctx: Context): void {
       case 'minimize':
       case 'over':
       case 'using':
+      case 'average':
         if (hasSteps && current === outer) {
           world.report('NET4017', s.span, { name: s.kind }, at)
         } else collect(s, current, at)
@@ -95,7 +100,7 @@ const containsStep = (block: Block): boolean =>
   )
 
 function collect(
-  s: Extract<Statement, { readonly kind: 'minimize' | 'over' | 'using' }>,
+  s: Extract<Statement, { readonly kind: 'minimize' | 'over' | 'using' | 'average' }>,
   step: Step,
   ctx: Context,
 ): void {
@@ -108,6 +113,7 @@ function collect(
   }
   if (s.kind === 'over') step.over = s.nets
   else if (s.kind === 'using') step.usings.push(s)
+  else if (s.kind === 'average') step.average = s
   else {
     step.minimize = s
     step.loss = evaluateLoss(s, ctx)
@@ -197,13 +203,16 @@ function update(train: Train, step: Step, ctx: Context): void {
     return { param: param.stored ?? '', gradient: name }
   })
   entry.stage.objective = { loss: step.loss.stored, gradients }
-  applyOptimizers(
+  const gathered = applyOptimizers(
     train,
     step.usings,
     params,
     gradients.map((g) => g.gradient),
     ctx,
   )
+  if (step.average !== undefined && gathered !== undefined) {
+    averageParameters(train.name.text, step.average.decay, params, gathered, ctx)
+  }
 }
 
 function namedNets(names: readonly Name[], ctx: Context): string[] {

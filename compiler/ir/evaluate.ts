@@ -10,7 +10,17 @@ import { InternalError } from '../support/diagnostic.ts'
 import { compileOffset, compileScalar, Frame, type Memory, type Tape } from './closures.ts'
 import { flatten, type Loop, order, type Step } from './recurrence.ts'
 import { boundIndices } from './traverse.ts'
-import type { Entry, Equation, Extent, Index, Program, Scalar, Stage, Tensor } from './types.ts'
+import type {
+  Entry,
+  Equation,
+  Extent,
+  Index,
+  Program,
+  Scalar,
+  Stage,
+  Stream,
+  Tensor,
+} from './types.ts'
 
 export type { Memory, Tape } from './closures.ts'
 
@@ -64,7 +74,7 @@ export function run(
 export interface Prepared {
   readonly entry: Entry
   readonly memory: Memory
-  /** Sets the seed and step cells for this run. */
+  /** Sets the program's seed and step cells for this run. */
   begin(): void
   /** The equations of a stage and then its updates. */
   runStage(stage: number): void
@@ -81,13 +91,14 @@ export function prepare(
   if (!entry) throw new InternalError(`no entry ${entryName}`)
   const memory = createMemory(program, entry, state, options)
   writeInputs(entry, memory, options.inputs ?? {})
+  const { seed, step } = cellsOf(program, state)
   return {
     entry,
     memory,
     begin() {
-      if (options.seed !== undefined) memory.seed[0] = options.seed | 0
-      if (entry.kind === 'init') memory.step[0] = 0
-      if (entry.kind === 'train') memory.step[0]! += 1
+      if (options.seed !== undefined) seed[0] = options.seed | 0
+      if (entry.kind === 'init') step[0] = 0
+      if (entry.kind === 'train') step[0]! += 1
     },
     runStage(k) {
       const stage = entry.stages[k]!
@@ -123,12 +134,22 @@ export function createMemory(
     }
     counts[dim.name] = count
   }
-  const cell = (role: 'seed' | 'step'): Float64Array => {
-    const tensor = program.tensors.find((t) => t.role === role)
-    return (tensor && buffers.get(tensor.name)) ?? new Float64Array(1)
+  if (entry.kind === 'reset') {
+    const step = program.tensors.find((t) => t.role === 'step')
+    if (step) buffers.set(step.name, new Float64Array(1))
   }
   const tape: Tape = { mode: 'off', values: [], next: 0 }
-  return { tensors, buffers, counts, seed: cell('seed'), step: cell('step'), tape }
+  const { seed, step } = cellsOf(program, { tensors: buffers }, entry.stream)
+  return { tensors, buffers, counts, seed, step, tape }
+}
+
+/** The cells that random numbers are drawn from: those of the program, or of an entry's own stream. */
+function cellsOf(program: Program, state: State, stream?: Stream) {
+  const cell = (role: 'seed' | 'step'): Float64Array => {
+    const name = stream?.[role] ?? program.tensors.find((t) => t.role === role)?.name
+    return (name === undefined ? undefined : state.tensors.get(name)) ?? new Float64Array(1)
+  }
+  return { seed: cell('seed'), step: cell('step') }
 }
 
 function writeInputs(

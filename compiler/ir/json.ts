@@ -91,6 +91,7 @@ function entryJson(entry: Entry, program: Program): Json {
       tensor: o.tensor,
       vocabulary: o.vocabulary ?? null,
     })),
+    stream: entry.stream ? { seed: entry.stream.seed, step: entry.stream.step } : null,
     tensors: entry.tensors.map(tensorJson),
     stages: entry.stages.map((s) => stageJson(s, program)),
   }

@@ -6,7 +6,7 @@
 import type { Source, Span } from '../support/span.ts'
 import { Cursor } from './lexer.ts'
 import { parseExtent, parseIndices, parseScalar, type Scope } from './parse-scalar.ts'
-import { isDType, isRole } from './text.ts'
+import { isDType, isEntryKind, isRole } from './text.ts'
 import type {
   After,
   BoundedDim,
@@ -19,6 +19,7 @@ import type {
   Program,
   RuleCall,
   Stage,
+  Stream,
   Tensor,
   Vocabulary,
 } from './types.ts'
@@ -163,9 +164,7 @@ class Parser implements Scope {
     const input = this.#in
     const start = input.peek()
     const kind = input.word()
-    if (!isKind(kind)) {
-      return input.fail(`${kind} is not a kind of entry`, start)
-    }
+    if (!isEntryKind(kind)) return input.fail(`${kind} is not a kind of entry`, start)
     const name = input.name()
     const inputs = input.list('(', ')', () => input.name())
     const outputs: Output[] = []
@@ -178,11 +177,19 @@ class Parser implements Scope {
     }
     this.#local = new Map()
     input.expect('{')
+    const stream = input.take('stream') ? this.#stream() : undefined
     const tensors = this.#tensors()
     const stages: Stage[] = []
     while (input.take('stage')) stages.push(this.#stage())
     input.expect('}')
-    return { name, kind, inputs, outputs, tensors, stages }
+    const entry: Entry = { name, kind, inputs, outputs, tensors, stages }
+    return stream ? { ...entry, stream } : entry
+  }
+
+  #stream(): Stream {
+    const seed = this.#in.name()
+    this.#in.expect(',')
+    return { seed, step: this.#in.name() }
   }
 
   #stage(): Stage {
@@ -282,7 +289,3 @@ class Parser implements Scope {
     return { source, start, end }
   }
 }
-
-const kinds: readonly string[] = ['init', 'train', 'eval', 'combine', 'predict']
-
-const isKind = (word: string): word is Entry['kind'] => kinds.includes(word)

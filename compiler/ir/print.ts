@@ -9,6 +9,7 @@
  *     param dense.W: f32[I=784, O=10] @120..131          extents: size, name=size, or a bounded dim
  *     hyper lr: f32[] = 0.001
  *     entry predict digit(x) -> probs = p {              the caller's name = the tensor
+ *       stream next.seed, next.calls                     what random numbers read in place of seed and step
  *       input x: f32[batch, 784]
  *       input t: i32[batch] range 3 vocab char           (an output: `probs = p vocab char`)
  *       temp h: f32[batch, O=10] checkpoint "1/2"
@@ -149,6 +150,9 @@ function entryLines(entry: Entry, context: PrintContext): string[] {
   const result = outputs === '' ? '' : ` -> ${outputs}`
   return [
     `entry ${entry.kind} ${nameText(entry.name)}(${inputs})${result} {`,
+    ...(entry.stream
+      ? [`  stream ${nameText(entry.stream.seed)}, ${nameText(entry.stream.step)}`]
+      : []),
     ...entry.tensors.map((t) => `  ${printTensor(t, context)}`),
     ...entry.stages.flatMap((stage) => stageLines(stage, context).map((line) => `  ${line}`)),
     '}',

@@ -2,7 +2,7 @@
  * The lexical side of the IR's text form, shared by the printer and the parser: which names need quotes, how
  * constants are written, and the operator tables. The grammar itself is described in print.ts.
  */
-import type { BinaryOp, DType, ReduceOp, Role, UnaryOp } from './types.ts'
+import type { BinaryOp, DType, Entry, ReduceOp, Role, UnaryOp } from './types.ts'
 
 /** Infix operators and their binding strength, loosest first; the other binary operators are written as calls. */
 export const infix = {
@@ -66,11 +66,21 @@ const roles = {
   gradient: true,
 } satisfies Record<Role, true>
 
+const entryKinds = {
+  init: true,
+  train: true,
+  eval: true,
+  combine: true,
+  predict: true,
+  reset: true,
+} satisfies Record<Entry['kind'], true>
+
 const dtypes = { f32: true, i32: true, bool: true } satisfies Record<DType, true>
 
 export const isUnaryOp = (text: string): text is UnaryOp => Object.hasOwn(unaryOps, text)
 export const isReduceOp = (text: string): text is ReduceOp => Object.hasOwn(reduceOps, text)
 export const isRole = (text: string): text is Role => Object.hasOwn(roles, text)
+export const isEntryKind = (text: string): text is Entry['kind'] => Object.hasOwn(entryKinds, text)
 export const isDType = (text: string): text is DType => Object.hasOwn(dtypes, text)
 export const isCallOp = (text: string): text is 'pow' | 'min' | 'max' =>
   text === 'pow' || text === 'min' || text === 'max'

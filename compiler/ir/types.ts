@@ -115,7 +115,7 @@ export type Scalar =
       readonly over: readonly Index[]
       readonly body: Scalar
     }
-  /** Uniform in [0, 1), f32: a pure function of the seed and step cells, the site and the i32 element. */
+  /** Uniform in [0, 1), f32: a pure function of the entry's stream (the seed and step cells), the site and the i32 element. */
   | { readonly kind: 'random'; readonly site: number; readonly element: Scalar }
 
 /** Where an equation came from. */
@@ -226,16 +226,27 @@ export const totalName = (k: number): string => `total.${k}`
 
 export const isTotal = (output: string): boolean => /^total\.\d+$/.test(output)
 
+/** Where random numbers take their key from. */
+export interface Stream {
+  readonly seed: string
+  readonly step: string
+}
+
 export interface Entry {
   readonly name: string
-  /** `combine` takes the totals of a train block, summed over batches, and gives the metrics made of them. */
-  readonly kind: 'init' | 'train' | 'eval' | 'combine' | 'predict'
+  /**
+   * `combine` takes the totals of a train block, summed over batches, and gives the metrics made of them; `reset` gives
+   * the states that a predict entry updates their start values again, running as at step 0.
+   */
+  readonly kind: 'init' | 'train' | 'eval' | 'combine' | 'predict' | 'reset'
   readonly inputs: readonly string[]
   readonly outputs: readonly Output[]
   /** Inputs, temps and gradients of this entry. */
   readonly tensors: readonly Tensor[]
   /** Run one after the other; temps of an earlier stage are visible in later ones. */
   readonly stages: readonly Stage[]
+  /** Of an entry that draws random numbers of its own: the i32 states read in place of the seed and step cells. */
+  readonly stream?: Stream | undefined
 }
 
 export interface BoundedDim {
@@ -271,8 +282,10 @@ export interface Program {
   readonly dims: readonly BoundedDim[]
   /** Roles param, state, hyper, step, seed. */
   readonly tensors: readonly Tensor[]
-  /** `init` first, then in source order; a train block `t` gives the entries `t`, without update `t_eval`, and `t_combine`
-   * where it has totals. */
+  /**
+   * `init` first, then in source order; a train block `t` gives the entries `t`, without update `t_eval`, and `t_combine`
+   * where it has totals; a predict block `p` that updates states `p` and `p_reset`.
+   */
   readonly entries: readonly Entry[]
   readonly data: readonly DataSource[]
   readonly vocabularies: readonly Vocabulary[]

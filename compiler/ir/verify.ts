@@ -161,6 +161,11 @@ class Verifier {
     )
     this.#tensors = new Map(this.#persistent)
     this.#defined = new Set(this.#persistent.keys())
+    for (const name of entry.stream ? [entry.stream.seed, entry.stream.step] : []) {
+      const t = this.#persistent.get(name)
+      const isCell = t?.role === 'state' && t.dtype === 'i32' && t.shape.length === 0
+      this.#expect(isCell, `its stream reads ${name}, which is no i32 state of rank 0`)
+    }
     for (const t of entry.tensors) {
       this.#expect(!this.#persistent.has(t.name), `${t.name} is the name of a persistent tensor`)
       this.#expect(localRoles.has(t.role), `${t.name} has role ${t.role}`)
@@ -185,8 +190,12 @@ class Verifier {
   }
 
   #stage(entry: Entry, stage: Stage, targets: ReadonlySet<string>): void {
-    const updating = entry.kind === 'train' || entry.kind === 'init'
-    this.#expect(updating || stage.updates.length === 0, `an update in a ${entry.kind} entry`)
+    const updating = entry.kind !== 'eval' && entry.kind !== 'combine'
+    this.#expect(
+      updating || stage.updates.length === 0,
+      `an update in an entry of kind ${entry.kind}`,
+    )
+    const all = entry.kind === 'train' || entry.kind === 'init'
     const training = entry.kind === 'train' || stage.objective === undefined
     this.#expect(training, `an objective in a ${entry.kind} entry`)
     for (const { param, gradient } of stage.objective?.gradients ?? []) {
@@ -211,7 +220,8 @@ class Verifier {
     )
     for (const { target, value } of stage.updates) {
       const t = this.#persistent.get(target)
-      this.#expect(t?.role === 'param' || t?.role === 'state', `update of ${target}`)
+      const may = t?.role === 'state' || (all && t?.role === 'param')
+      this.#expect(t !== undefined && may, `update of ${target} in a ${entry.kind} entry`)
       this.#sameShape(this.#readable(value), t)
     }
   }

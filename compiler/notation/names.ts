@@ -8,7 +8,7 @@
 const reserved: ReadonlySet<string> = new Set(
   (
     'fn layer net if else for in true false and or not minimize over using with report yield sum max min mean prod ' +
-    'argmax argmin import dim const vocab data optimizer rule train predict param state step every scan fixpoint training exp log ' +
+    'argmax argmin import dim const vocab data optimizer rule train predict param state step every average scan fixpoint training exp log ' +
     'tanh sigmoid erf sqrt sin cos abs sign floor ceil where float int stopgrad rank onehot shape full random grad jvp ' +
     'checkpoint bool'
   ).split(' '),

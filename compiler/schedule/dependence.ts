@@ -127,14 +127,20 @@ export interface StageDependences {
   readonly inPlace: ReadonlyMap<string, string>
 }
 
-/**
- * Builds the graph of a straight piece of a stage and decides which of the updates are written in place; `later` are the
- * tensors that are read after the piece.
- */
+export interface UpdateOptions {
+  readonly updates: Stage['updates']
+  /** Tensors that are read after the piece. */
+  readonly later: ReadonlySet<string>
+  /** The stage's loss: nothing persistent changes before it is known to be finite. */
+  readonly loss: string | undefined
+  /** Values of updates that need memory of their own. */
+  readonly kept: ReadonlySet<string>
+}
+
+/** Builds the graph of a straight piece of a stage and decides which of the updates are written in place. */
 export function dependencesOf(
   equations: readonly Equation[],
-  updates: Stage['updates'],
-  later: ReadonlySet<string>,
+  { updates, later, loss, kept }: UpdateOptions,
 ): StageDependences {
   const graph = new DependenceGraph(equations.length)
   const producer = new Map(equations.map((e, k) => [e.target, k]))
@@ -152,12 +158,15 @@ export function dependencesOf(
   })
   const inPlace = new Map<string, string>()
   const used = new Set<string>()
+  const check = loss === undefined ? undefined : producer.get(loss)
   for (const { target, value } of updates) {
     const writer = producer.get(value)
-    if (writer === undefined || used.has(value) || later.has(target)) continue
+    if (writer === undefined || used.has(value)) continue
+    if (later.has(target) || kept.has(value)) continue
     const equation = equations[writer]!
     if (equation.at || !readsInPlace(equation, target)) continue
     const before = (readers.get(target) ?? []).filter((k) => k !== writer)
+    if (check !== undefined && check !== writer) before.push(check)
     if (before.some((k) => graph.reaches(writer, k))) continue
     for (const k of before) graph.addEdge(k, writer)
     used.add(value)

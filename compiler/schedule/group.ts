@@ -13,10 +13,16 @@
  */
 import { index, sameExtent } from '../ir/build.ts'
 import { mapChildren, substitute } from '../ir/traverse.ts'
-import type { Equation, Index, Scalar, Stage } from '../ir/types.ts'
+import type { Equation, Index, Scalar } from '../ir/types.ts'
 import { accessOf } from './access.ts'
 import { reductionOf } from './canonical.ts'
-import { type DependenceGraph, dependencesOf, isIdentity, readsOf } from './dependence.ts'
+import {
+  type DependenceGraph,
+  dependencesOf,
+  isIdentity,
+  readsOf,
+  type UpdateOptions,
+} from './dependence.ts'
 import { runsInBlocks } from './tile.ts'
 
 export interface LoopGroup {
@@ -34,21 +40,18 @@ export interface Grouped {
   readonly inPlace: ReadonlyMap<string, string>
 }
 
-export interface GroupOptions {
+export interface GroupOptions extends UpdateOptions {
   /** False keeps every equation a kernel of its own. */
   readonly fuse: boolean
   /** See `ScheduleOptions`. */
   readonly cache: number
   readonly shapeOf: (tensor: string) => readonly number[]
-  readonly updates: Stage['updates']
-  /** What is read after these equations. */
-  readonly later: ReadonlySet<string>
   /** Indices of loops around. */
   readonly times: ReadonlySet<string>
 }
 
 export function groupEquations(equations: readonly Equation[], options: GroupOptions): Grouped {
-  const { graph, inPlace } = dependencesOf(equations, options.updates, options.later)
+  const { graph, inPlace } = dependencesOf(equations, options)
   const updated = new Map([...inPlace].map(([target, value]) => [value, target]))
   const loops: Equation[][] = equations.map((e) => [e])
   if (options.fuse) fuseLoops(equations, loops, graph, updated, options)

@@ -4,7 +4,7 @@
  */
 import { affineOf, extentsIn } from '../ir/affine.ts'
 import { children, freeIndices, visit } from '../ir/traverse.ts'
-import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
+import type { Entry, Equation, Index, Scalar, Stage, Stream, Tensor } from '../ir/types.ts'
 import { cacheBytes } from './block.ts'
 import { readsOf } from './dependence.ts'
 import { foldedTimes } from './fold.ts'
@@ -53,10 +53,11 @@ export interface ScheduledEntry {
 interface Tensors {
   readonly tensorOf: (name: string) => Tensor
   readonly foldedOf: (name: string) => ReadonlySet<number>
+  readonly stream: Stream
 }
 
 /** Seed and step cells, which random numbers read without an equation saying so. */
-export const randomCells = ['seed', 'step'] as const
+const programStream: Stream = { seed: 'seed', step: 'step' }
 
 type GroupedSegment =
   | { readonly kind: 'straight'; readonly grouped: Grouped }
@@ -88,9 +89,12 @@ export function scheduleEntry(
     for (const [name, alias] of own) aliases.set(name, alias)
     return segments
   })
-  const grouped = entry.stages.map(({ updates }, s) =>
-    groupSegments(segmented[s]!, { fuse, cache, shapeOf, updates }),
-  )
+  const grouped = entry.stages.map((stage, s) => {
+    const loss = entry.kind === 'train' ? lossOf(entry, stage) : undefined
+    const own = keptValues(entry, s)
+    const { updates } = stage
+    return groupSegments(segmented[s]!, { fuse, cache, shapeOf, updates, loss, kept: own })
+  })
   const parts = grouped.flatMap(partsOf)
 
   // A temp is in memory when somebody outside its own loop group needs it.
@@ -111,6 +115,7 @@ export function scheduleEntry(
 
   const none: ReadonlySet<number> = new Set()
   const foldedOf = (name: string): ReadonlySet<number> => folded.get(base(name)) ?? none
+  const stream = entry.stream ?? programStream
   const stages = entry.stages.map((stage, s): ScheduledStage => {
     const inPlace = new Map(grouped[s]!.flatMap(inPlaceOf))
     const over = new Set(inPlace.values())
@@ -128,7 +133,7 @@ export function scheduleEntry(
         }
         return segment.grouped.groups.map((group) => ({
           kind: 'kernel',
-          kernel: kernelOf(group, times, { tensorOf, foldedOf }, options),
+          kernel: kernelOf(group, times, { tensorOf, foldedOf, stream }, options),
         }))
       })
     return {
@@ -142,7 +147,7 @@ export function scheduleEntry(
 
 function groupSegments(
   segments: readonly Segment[],
-  options: Pick<GroupOptions, 'fuse' | 'cache' | 'shapeOf' | 'updates'>,
+  options: Omit<GroupOptions, 'later' | 'times'>,
   times: ReadonlySet<string> = new Set(),
 ): GroupedSegment[] {
   return segments.map((segment, k) => {
@@ -155,7 +160,9 @@ function groupSegments(
     }
     const after = equationsOf(segments.slice(k + 1))
     const later = new Set(after.flatMap((e) => readsOf(e).map((r) => r.tensor)))
-    const grouped = groupEquations(segment.equations, { ...options, later, times })
+    // Before the loss is known nothing is written in place either.
+    const updates = after.some((e) => e.target === options.loss) ? [] : options.updates
+    const grouped = groupEquations(segment.equations, { ...options, updates, later, times })
     return { kind: 'straight', grouped }
   })
 }
@@ -185,6 +192,21 @@ export function kernelsOf(step: ScheduledStep): readonly Kernel[] {
   return step.kind === 'kernel' ? [step.kernel] : step.steps.flatMap(kernelsOf)
 }
 
+/**
+ * Values of a stage's updates that may not lie where the persistent tensor does: a later stage reads them, or changes
+ * the tensor while they are still wanted, or random numbers read the tensor without an equation saying so.
+ */
+function keptValues(entry: Entry, at: number): Set<string> {
+  const later = entry.stages.slice(at + 1)
+  const read = new Set<string>(later.length > 0 ? entry.outputs.map((o) => o.tensor) : [])
+  for (const e of later.flatMap((s) => s.equations)) for (const r of readsOf(e)) read.add(r.tensor)
+  const { seed, step } = entry.stream ?? programStream
+  const kept = entry.stages[at]!.updates.filter(
+    ({ target, value }) => target === seed || target === step || read.has(value),
+  )
+  return new Set(kept.map((u) => u.value))
+}
+
 /** The output `loss`, `loss_2`, … that the stage computes. */
 function lossOf(entry: Entry, stage: Stage): string | undefined {
   const made = new Set(stage.equations.map((e) => e.target))
@@ -194,7 +216,7 @@ function lossOf(entry: Entry, stage: Stage): string | undefined {
 function kernelOf(
   group: Group,
   times: readonly Index[],
-  { tensorOf, foldedOf }: Tensors,
+  { tensorOf, foldedOf, stream }: Tensors,
   options: TileOptions,
 ): Kernel {
   const fixed = new Set([...times, ...(group.row ? [group.row] : [])].map((i) => i.name))
@@ -230,7 +252,9 @@ function kernelOf(
             touch(node.tensor)
             count(node.tensor, node.at, node.guarded)
           }
-          if (node.kind === 'random') for (const cell of randomCells) touch(cell)
+          if (node.kind === 'random') {
+            for (const cell of [stream.seed, stream.step]) touch(cell)
+          }
           if (node.kind === 'count') counts.add(node.dim)
         })
       }
@@ -248,6 +272,7 @@ function kernelOf(
     nest,
     equations,
     zeroed: equations.filter((e) => e.at || inBlocks(nest)).map((e) => e.target),
+    stream,
   }
 }
 

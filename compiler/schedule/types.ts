@@ -2,7 +2,7 @@
  * What the scheduler makes of a stage: kernels, each one WebAssembly function, run in order. A kernel is described by
  * values alone, with tensors as numbered slots, so that two kernels of the same text are one function.
  */
-import type { Equation, Index, ReduceOp, Scalar } from '../ir/types.ts'
+import type { Equation, Index, ReduceOp, Scalar, Stream } from '../ir/types.ts'
 import type { Blocks } from './block.ts'
 
 /** A tensor a kernel touches; its address is a parameter of the function. */
@@ -83,4 +83,6 @@ export interface Kernel {
   readonly equations: readonly Equation[]
   /** Targets that start as zeros because they are scattered to. */
   readonly zeroed: readonly string[]
+  /** The slots that its random numbers take their key from. */
+  readonly stream: Stream
 }

@@ -12,6 +12,7 @@ import { nameErrors } from './catalogue/names.ts'
 import { pictureErrors } from './catalogue/pictures.ts'
 import { scanErrors } from './catalogue/scan.ts'
 import { shapeErrors } from './catalogue/shapes.ts'
+import { stateErrors } from './catalogue/state.ts'
 import { syntaxErrors } from './catalogue/syntax.ts'
 import { trainingErrors } from './catalogue/training.ts'
 import { vocabularyErrors } from './catalogue/vocabularies.ts'
@@ -24,6 +25,7 @@ export const catalogue = {
   ...vocabularyErrors,
   ...shapeErrors,
   ...scanErrors,
+  ...stateErrors,
   ...trainingErrors,
   ...limitErrors,
   ...dataErrors,

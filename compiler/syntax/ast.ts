@@ -197,7 +197,7 @@ export type Statement =
       readonly type: Type
       readonly initial: Expr
     }
-  /** `state m = 0, v = 0`, or with a type: `state mean: [C] = 0`. */
+  /** `state mean: [C] = 0, seen: int[] = 0`; in an optimizer also without a type, which is then that of the parameter. */
   | {
       readonly kind: 'state'
       readonly span: Span
@@ -218,6 +218,8 @@ export type Statement =
       /** Of how many calls the gradients are averaged for one update. */
       readonly every: Expr | undefined
     }
+  /** `average 0.999`: an exponential moving average of the parameters that the step trains, and its decay. */
+  | { readonly kind: 'average'; readonly span: Span; readonly decay: Expr }
   /** `report accuracy(logits, label)` or `report acc = …`, comma-separated. */
   | {
       readonly kind: 'report'
@@ -326,7 +328,7 @@ export type Expr =
       readonly guarded: boolean
       readonly at: readonly (IndexArg | Rest)[]
     }
-  /** `sum[i, j: 8](body)`; `sum[p in w](…)` runs over the tensors of a parameter set; without brackets, `sum(x)`, over all elements. */
+  /** `sum[i, j: 8](body)`; an index called `..` is all that `..` stands for; `sum[p in w](…)` runs over the tensors of a parameter set; without brackets, `sum(x)`, over all elements. */
   | {
       readonly kind: 'reduce'
       readonly span: Span

@@ -88,7 +88,10 @@ export abstract class BracketParser extends RuleParser {
       const open = this.CONSUME(t.LBracket)
       this.MANY(() => {
         const start = this.ACTION(() => this.here)
-        const token = this.CONSUME(t.Word)
+        const token = this.OR([
+          { ALT: () => this.CONSUME(t.Word) },
+          { ALT: () => this.CONSUME(t.DotDot) },
+        ])
         const extent = this.OPTION1(() => {
           this.CONSUME(t.Colon)
           return this.SUBRULE1(this.expression)

@@ -1,4 +1,4 @@
-/** The grammar of the statements that start with a keyword and have no block: `param state over using report yield`. */
+/** The grammar of the statements that start with a keyword and have no block: `param state over using average report yield`. */
 import type { IToken } from 'chevrotain'
 import { diagnostic } from '../support/catalogue.ts'
 import type { Expr, Name, Statement } from './ast.ts'
@@ -104,6 +104,13 @@ export abstract class ClauseParser extends SignatureParser {
       all.push(this.SUBRULE2(this.expression))
     })
     return all
+  })
+
+  /** `average 0.999` */
+  protected readonly average: GrammarRule<Statement> = this.RULE('average', () => {
+    const start = this.CONSUME(t.Average).startOffset
+    const decay = this.SUBRULE(this.expression)
+    return this.ACTION((): Statement => ({ kind: 'average', span: this.spanFrom(start), decay }))
   })
 
   /** `report accuracy(logits, label), name = b(y)` */

@@ -198,6 +198,8 @@ class Formatter extends ExpressionFormatter {
           s.every === undefined ? '' : [' every ', this.expression(s.every, 0)],
         ])
       }
+      case 'average':
+        return ['average ', this.expression(s.decay, 0)]
       case 'report': {
         const metrics = s.metrics.map((m) =>
           this.element(m.name?.span.start ?? m.value.span.start, () => {

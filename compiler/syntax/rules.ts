@@ -32,6 +32,7 @@ const statements = [
   'param',
   'state',
   'step',
+  'average',
   'scan',
 ]
 

@@ -13,7 +13,7 @@ import * as t from './tokens.ts'
 type If = Extract<Statement, { kind: 'if' }>
 
 /** These may follow another statement on its line. */
-const clauses: ReadonlySet<TokenType> = new Set([t.Over, t.Using, t.Report])
+const clauses: ReadonlySet<TokenType> = new Set([t.Over, t.Using, t.Average, t.Report])
 
 export abstract class StatementParser extends ClauseParser {
   override readonly block: GrammarRule<Block, [owner: string]> = this.RULE('block', (owner) => {
@@ -65,6 +65,10 @@ export abstract class StatementParser extends ClauseParser {
         },
         { ALT: () => this.SUBRULE(this.over) },
         { ALT: () => this.SUBRULE(this.using) },
+        {
+          GATE: () => this.LA(2).tokenType === t.NumberLit || this.isWord(this.LA(2)),
+          ALT: () => this.SUBRULE(this.average),
+        },
         { ALT: () => this.SUBRULE(this.metrics) },
         {
           GATE: () => this.LA(2).tokenType === t.LCurly,

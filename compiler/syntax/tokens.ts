@@ -149,6 +149,7 @@ export const State = keyword('state', Word)
 export const Step = keyword('step', Word)
 /** After an optimizer: `using adam(1e-3) every 4`. */
 export const Every = keyword('every', Word)
+export const Average = keyword('average', Word)
 export const Scan = keyword('scan', Word)
 export const Fixpoint = keyword('fixpoint', Word)
 
@@ -191,6 +192,7 @@ const words: readonly (readonly [string, TokenType])[] = [
   ['state', State],
   ['step', Step],
   ['every', Every],
+  ['average', Average],
   ['scan', Scan],
   ['fixpoint', Fixpoint],
 ]

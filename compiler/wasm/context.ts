@@ -1,5 +1,5 @@
 /** What the emission of an expression needs to know about where it stands: see expression.ts. */
-import type { Extent, Scalar } from '../ir/types.ts'
+import type { Extent, Scalar, Stream } from '../ir/types.ts'
 import type { Slot } from '../schedule/types.ts'
 import type { Ref, Target } from './assembler.ts'
 import type { FunctionBuilder, Value } from './function.ts'
@@ -17,6 +17,7 @@ export interface KernelContext {
   readonly build: FunctionBuilder
   readonly target: Target
   readonly slots: ReadonlyMap<string, { readonly slot: Slot; readonly address: Value }>
+  readonly stream: Stream
   /** Parameters with the counts of bounded dims. */
   readonly counts: ReadonlyMap<string, Value>
   /** For nests that share a loop over rows: its index and what they make. */

@@ -1,5 +1,6 @@
 /** The manifest of a scheduled program: see manifest.ts for what it says. */
-import { isTotal, type Output, type Program, type Tensor } from '../ir/types.ts'
+import { type Entry, isTotal, type Output, type Program, type Tensor } from '../ir/types.ts'
+import { readsOf } from '../schedule/dependence.ts'
 import { bytesOf, flopsOf, kernelsOf, numbered, type ScheduledEntry } from '../schedule/kernels.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
@@ -8,6 +9,7 @@ import {
   type EntrySpec,
   type InputSpec,
   type Manifest,
+  type StateSpec,
   type TensorSpec,
 } from './manifest.ts'
 import { bytesOfTensor, intactAfter, type MemoryPlan } from './memory.ts'
@@ -25,6 +27,7 @@ export interface DescribeInput {
 export function describe(input: DescribeInput, target: Target): Manifest {
   const { program, plan } = input
   const spec = (tensor: Tensor): TensorSpec => specOf(tensor, plan.persistent.get(tensor.name)!)
+  const kept = keepers(program)
   const cell = (role: 'step' | 'seed'): TensorSpec =>
     spec(program.tensors.find((t) => t.role === role)!)
   return {
@@ -35,7 +38,9 @@ export function describe(input: DescribeInput, target: Target): Manifest {
     source: fnv1a64(input.sourceText),
     dims: program.dims,
     params: program.tensors.filter((t) => t.role === 'param').map(spec),
-    state: program.tensors.filter((t) => t.role === 'state').map(spec),
+    state: program.tensors
+      .filter((t) => t.role === 'state')
+      .map((t) => ({ ...spec(t), kept: kept(t.name) })),
     hyper: program.tensors
       .filter((t) => t.role === 'hyper')
       .map((t) => ({ ...spec(t), initial: t.initial ?? 0 })),
@@ -76,13 +81,13 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
   const kind = entry.kind === 'init' ? 'predict' : entry.kind
   const outputs = entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name, ...ofVocabulary(o) }))
   const totals = outputs.filter((o) => isTotal(o.name))
+  const carries = kind === 'predict' ? carriedBy(entry) : []
   return {
     name: entry.name,
     kind,
-    of:
-      kind === 'eval' || kind === 'combine'
-        ? entry.name.slice(0, entry.name.lastIndexOf('_'))
-        : entry.name,
+    of: /^(eval|combine|reset)$/.test(kind)
+      ? entry.name.slice(0, entry.name.lastIndexOf('_'))
+      : entry.name,
     counts: countsOf(input.program, scheduled),
     inputs: entry.inputs.map(
       (name): InputSpec => ({
@@ -93,10 +98,35 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
     ),
     outputs: outputs.filter((o) => !isTotal(o.name)),
     ...(totals.length > 0 && { totals }),
+    ...(carries.length > 0 && { carries }),
     flops: kernels.reduce((n, k) => n + k.equations.reduce((m, e) => m + flopsOf(e), 0), 0),
     bytes: kernels.reduce((n, k) => n + bytesOf(k), 0),
     peak: plan.peak,
     trace: trace(scheduled, input),
+  }
+}
+
+const updatedBy = (entry: Entry): string[] =>
+  entry.stages.flatMap((stage) => stage.updates.map((u) => u.target))
+
+function carriedBy(entry: Entry): string[] {
+  const { seed, step } = entry.stream ?? { seed: '', step: '' }
+  return updatedBy(entry).filter((name) => name !== seed && name !== step)
+}
+
+/** Whose each state is: see `StateSpec`. */
+function keepers(program: Program): (state: string) => StateSpec['kept'] {
+  const of = (test: (entry: Entry) => boolean, names: (entry: Entry) => Iterable<string>) =>
+    new Set(program.entries.filter(test).flatMap((entry) => [...names(entry)]))
+  const trained = of((e) => e.kind === 'train', updatedBy)
+  const called = of((e) => e.kind === 'predict' || e.kind === 'reset', updatedBy)
+  const read = of(
+    (e) => e.kind === 'predict' || e.kind === 'eval',
+    (e) => e.stages.flatMap((s) => s.equations).flatMap((eq) => readsOf(eq).map((r) => r.tensor)),
+  )
+  return (name) => {
+    if (called.has(name) && !trained.has(name)) return 'calls'
+    return read.has(name) || called.has(name) ? 'weights' : 'training'
   }
 }
 

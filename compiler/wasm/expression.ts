@@ -303,9 +303,9 @@ function castVector(type: DType, operand: Scalar, context: Context): Value {
 }
 
 function randomVector(site: number, element: Scalar, context: Context): Value {
-  const { build, math, slots } = context.kernel
+  const { build, math, slots, stream } = context.kernel
   const { module } = build
-  const cells = ['seed', 'step'].map((name) => {
+  const cells = [stream.seed, stream.step].map((name) => {
     const { address } = slots.get(name)!
     return build.value(`cell ${name}`, v128, [address], () =>
       module.v128.load32_splat(0, 4, build.get(address)),

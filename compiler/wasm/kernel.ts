@@ -42,6 +42,7 @@ export function emitKernel(
             made: new Set(kernel.equations.map((e) => e.target)),
           }
         : undefined,
+    stream: kernel.stream,
     vector,
   }
   new KernelEmitter(kernel, context).emit()

@@ -45,14 +45,23 @@ export interface VocabularySpec {
   readonly tokens: readonly string[]
 }
 
+export interface StateSpec extends TensorSpec {
+  /**
+   * Who needs it to go on: `weights`, everybody who runs the model (batch norm's statistics); `training`, only the
+   * training (an optimizer's); `calls`, nobody: it carries from one predict call to the next.
+   */
+  readonly kept: 'weights' | 'training' | 'calls'
+}
+
 export interface EntrySpec {
   readonly name: string
   /**
    * `eval` is the forward half of the train block `of`; `combine` makes metrics from its totals, summed over batches: it
-   * has one input for each of them, in their order.
+   * has one input for each of them, in their order. `reset` gives the states that the predict block `of` updates their
+   * start values; if the block draws random numbers, the output `seed` is the cell of the seed it draws with.
    */
-  readonly kind: 'train' | 'eval' | 'combine' | 'predict'
-  /** For kinds `eval` and `combine` the train entry it belongs to, otherwise the own name. */
+  readonly kind: 'train' | 'eval' | 'combine' | 'predict' | 'reset'
+  /** For kinds `eval`, `combine` and `reset` the entry it belongs to, otherwise the own name. */
   readonly of: string
   readonly counts: readonly string[]
   readonly inputs: readonly InputSpec[]
@@ -63,6 +72,8 @@ export interface EntrySpec {
    * of those of the same name, and those of other shapes than a number have a value over batches only there.
    */
   readonly totals?: readonly TensorSpec[]
+  /** Of a predict entry that carries states from one call to the next: their names. */
+  readonly carries?: readonly string[]
   /** Floating-point operations at maximum counts. */
   readonly flops: number
   /** Bytes read and written by its kernels at maximum counts. */
@@ -83,7 +94,7 @@ export interface Manifest {
   readonly source: string
   readonly dims: readonly { readonly name: string; readonly max: number }[]
   readonly params: readonly TensorSpec[]
-  readonly state: readonly TensorSpec[]
+  readonly state: readonly StateSpec[]
   readonly hyper: readonly HyperSpec[]
   /** i32 cell, counted up by each train call before it computes: 0 before the first step. */
   readonly step: TensorSpec

@@ -170,6 +170,17 @@ class ModuleEmitter {
         : []
     statements.push(...moveStep(1))
     const types = entry.kind === 'init' ? [i32] : counts.map(() => i32)
+    const stepAt = step && plan.persistent.get(step.name)
+    const isReset = entry.kind === 'reset' && stepAt !== undefined
+    const loops = new Array(depthOf(scheduled)).fill(i32)
+    const stepLocal = types.length + loops.length
+    if (isReset) {
+      // Start values are drawn as `init` draws them, at step 0; the training goes on at its own.
+      statements.push(
+        module.local.set(stepLocal, module.i32.load(0, 4, module.i32.const(stepAt))),
+        module.i32.store(0, 4, module.i32.const(stepAt), module.i32.const(0)),
+      )
+    }
     const call: Call = { addresses, counts, times: [], firstLocal: types.length }
     for (const stage of scheduled.stages) {
       for (const step of stage.steps) {
@@ -194,7 +205,11 @@ class ModuleEmitter {
         if (!inPlace) statements.push(this.#copy(target, value, addresses))
       }
     }
-    const locals = new Array(depthOf(scheduled)).fill(i32)
+    if (isReset) {
+      const before = module.local.get(stepLocal, i32)
+      statements.push(module.i32.store(0, 4, module.i32.const(stepAt), before))
+    }
+    const locals = isReset ? [...loops, i32] : loops
     module.addFunction(entry.name, params(types), none, locals, module.block(null, statements))
     module.addFunctionExport(entry.name, entry.name)
   }

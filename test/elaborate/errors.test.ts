@@ -6,7 +6,7 @@ import { renderAll } from '../../compiler/support/render.ts'
 import { runCases } from '../support/cases.ts'
 import { diagnosticsOf } from './elaborated.ts'
 
-const files = ['names', 'scan', 'shapes', 'training', 'limits', 'vocabularies']
+const files = ['names', 'scan', 'shapes', 'training', 'state', 'limits', 'vocabularies']
 
 for (const file of files) {
   runCases(`elaborate/${file}.txt`, (input) => renderAll(diagnosticsOf(input)))

@@ -181,7 +181,15 @@ describe('what is broken is named', () => {
   })
 
   test('entries that compute change nothing', () => {
-    const updating = sound.replace('[2 - i] += x[n, i]', '[2 - i] += x[n, i]\nupdate mean := mean')
-    expect(() => verify(parseProgram(updating), 'fuse')).toThrow('an update in a predict entry')
+    const updating = (what: string): string =>
+      sound.replace('[2 - i] += x[n, i]', `[2 - i] += x[n, i]\nupdate ${what}`)
+    verify(parseProgram(updating('mean := mean')), 'fuse')
+    const evaluated = updating('mean := mean').replace('entry predict', 'entry eval')
+    expect(() => verify(parseProgram(evaluated), 'fuse')).toThrow(
+      'an update in an entry of kind eval',
+    )
+    expect(() => verify(parseProgram(updating('W := W')), 'fuse')).toThrow(
+      'update of W in a predict entry',
+    )
   })
 })

@@ -96,7 +96,7 @@ export const manifest: Manifest = {
   source: '00',
   dims: [{ name: 'batch', max: 4 }],
   params: [tensor('line.w', 16, [1]), tensor('line.b', 20)],
-  state: [tensor('reg.line.w.m', 24, [1])],
+  state: [{ ...tensor('reg.line.w.m', 24, [1]), kept: 'training' }],
   hyper: [{ ...tensor('reg.lr', 28), initial: 0.05 }],
   step: tensor('step', 32, [], 'i32'),
   seed: tensor('seed', 36, [], 'i32'),

@@ -134,6 +134,8 @@ function showStatement(s: Statement): string {
         ...s.transforms.map(showExpr),
         s.every && list('every', showExpr(s.every)),
       )
+    case 'average':
+      return list('average', showExpr(s.decay))
     case 'report':
       return list(
         'report',

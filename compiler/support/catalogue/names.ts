@@ -131,10 +131,12 @@ export const nameErrors = {
       help:
         {
           param: 'Declare parameters in a `layer` or a `net`.',
-          state: 'Declare state in an `optimizer`.',
+          state:
+            'Declare state in a `layer`, a `net`, a `train` or a `predict` block, or an `optimizer`.',
           minimize: 'Move it into a `train` block.',
           over: 'Move it into a `train` block.',
           using: 'Move it into a `train` block.',
+          average: 'Move it into a `train` block, after `using`.',
           report: 'Move it into a `train` block.',
           step: 'Put steps directly into a `train` block, not into each other.',
         }[a.statement] ?? 'Move it to where it belongs.',
@@ -217,7 +219,7 @@ export const nameErrors = {
     text: (a: { name: string }) => ({
       message: `the primed name \`${a.name}'\` has no next value here`,
       label: 'not bound',
-      help: `Bind it first with \`${a.name}' = …\`; primes mark the next values in an optimizer.`,
+      help: `Bind it first with \`${a.name}' = …\`; a prime marks the next value of a state or parameter.`,
     }),
   },
   NET2029: {
@@ -238,7 +240,7 @@ export const nameErrors = {
     text: (a: { name: string }) => ({
       message: `\`${a.name}\` is also the name of another entry`,
       label: 'taken',
-      help: 'Rename it: a train block `t` also makes the entries `t_eval` and `t_combine`, and `init` is taken.',
+      help: 'Rename it: a train block `t` also makes the entries `t_eval` and `t_combine`, a predict block `p` may make `p_reset`, and `init` is taken.',
     }),
   },
 } as const satisfies Record<string, CatalogueEntry>
