@@ -109,8 +109,8 @@ export class Model<B extends Blocks = AnyBlocks> {
         instance,
       )
       this.#entries.set(spec.name, entry)
-      const kind = (calls[spec.kind] ??= {})
-      kind[spec.of] = (feeds: TextFeeds, counts?: Counts) =>
+      calls[spec.kind] ??= {}
+      calls[spec.kind]![spec.of] = (feeds: TextFeeds, counts?: Counts) =>
         this.#call(entry, this.#feeds(entry, feeds ?? {}), counts)
     }
     this.train = Object.freeze(calls.train) as B['train']
