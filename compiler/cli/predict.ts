@@ -1,8 +1,8 @@
 /** `netc predict`: the outputs of a predict block for the rows of a file, or for values given, as JSON lines or CSV. */
-import { feedsOf } from '../../runtime/data/index.ts'
-import type { Results } from '../../runtime/index.ts'
+import { type Dataset, feedsOf } from '../../runtime/data/index.ts'
+import type { Feeds, Model, Results } from '../../runtime/index.ts'
 import type { Vocabulary } from '../../runtime/text/index.ts'
-import type { TensorSpec } from '../wasm/manifest.ts'
+import type { EntrySpec, InputSpec, TensorSpec } from '../wasm/manifest.ts'
 import { type Call, type Command, common } from './command.ts'
 import { readInput } from './data.ts'
 import { drawInto, gridOf, subjectsFor } from './drawing.ts'
@@ -11,7 +11,15 @@ import { feedsGiven } from './given.ts'
 import { rowsOf } from './inspect.ts'
 import type { Io } from './io.ts'
 import { short } from './progress.ts'
-import { chooseEntry, loadWeights, open, type SessionOptions, sessionOptions } from './session.ts'
+import { feedsByRow, generated, isCalledByRow, width } from './rows.ts'
+import {
+  chooseEntry,
+  loadWeights,
+  open,
+  type Session,
+  type SessionOptions,
+  sessionOptions,
+} from './session.ts'
 
 export const predict: Command = {
   name: 'predict',
@@ -23,13 +31,22 @@ line of numbers under a header.
 
 --in gives inputs themselves: text where an input has a vocabulary, else numbers with commas between. Given
 again for the same input it begins another row. A text shorter than the model's is filled up with <pad>, where
-the vocabulary has it. Outputs of a vocabulary are written as text.`,
+the vocabulary has it. Outputs of a vocabulary are written as text.
+
+A block that carries state from call to call is called once for each row, in their order; so is one whose
+inputs have no rows. An input given once has its value at every call. --generate N goes on from the tokens given
+with --in: each of N further calls is fed the token that the call before made.`,
   positionals: [1, 1],
   options: {
     weights: common.weights,
     input: { value: 'FILE', short: 'i', text: 'the rows to predict for' },
     in: { value: 'NAME=VALUE', multiple: true, text: 'the value of an input, text or numbers' },
     data: { value: 'NAME', text: 'without --input: this source of the data block (default test)' },
+    generate: { value: 'N', text: 'make N tokens after those of --in, each fed back' },
+    seed: {
+      value: 'N',
+      text: 'of a block that draws random numbers (default that of the weights)',
+    },
     format: { value: 'json|csv', text: 'how each row is written (default json)' },
     limit: { value: 'N', text: 'only the first N rows' },
     out: {
@@ -57,6 +74,13 @@ the vocabulary has it. Outputs of a vocabulary are written as text.`,
     const { model, data } = session
     const entry = chooseEntry(session, 'predict', call.text('block'))
     loadWeights(model, call)
+    if (call.has('seed')) {
+      model.reset(entry.of, call.number('seed', 'it takes a whole number', Number.isSafeInteger))
+    }
+    if (isCalledByRow(entry)) return byRow(session, entry, call, format, limit, io)
+    if (call.has('generate')) {
+      throw new InputError(`${entry.of} carries no state from call to call, so it cannot go on`)
+    }
     const isRowwise = entry.outputs.every((o) => o.bounds[0])
     if (!isRowwise) throw new InputError(`${entry.of} does not give one output a row`)
     const run = model.predict[entry.of]!
@@ -80,19 +104,9 @@ the vocabulary has it. Outputs of a vocabulary are written as text.`,
       results = run(feedsOf(entry.inputs, dataset, input ?? `data ${source}`, true))
       rows = Math.min(dataset.rows, limit ?? dataset.rows)
     }
-    const vocabularyOf = ({ vocabulary }: TensorSpec): Vocabulary | undefined =>
-      vocabulary === undefined ? undefined : model.vocabularies[vocabulary]
-    if (format === 'csv') io.out(`${entry.outputs.flatMap(headers).join(',')}\n`)
-    for (let row = 0; row < rows; row++) {
-      const values = entry.outputs.map((output) =>
-        rowOf(results, output, row, vocabularyOf(output)),
-      )
-      const line =
-        format === 'csv'
-          ? values.flat(9).map(field).join(',')
-          : JSON.stringify(Object.fromEntries(entry.outputs.map((o, k) => [o.name, values[k]])))
-      io.out(`${line}\n`)
-    }
+    write(entry, format, model, io, function* () {
+      for (let row = 0; row < rows; row++) yield [results, row]
+    })
     return exit.done
   },
 }
@@ -120,11 +134,77 @@ async function drawOutputs(
   return exit.done
 }
 
-const width = (output: TensorSpec): number => output.shape.slice(1).reduce((a, b) => a * b, 1)
+type Format = 'json' | 'csv' | undefined
+
+/** A line for each of the rows; a result without rows is one. */
+function write(
+  entry: EntrySpec,
+  format: Format,
+  model: Model,
+  io: Io,
+  rows: () => Iterable<readonly [Results, number]>,
+): void {
+  if (format === 'csv') io.out(`${entry.outputs.flatMap(headers).join(',')}\n`)
+  for (const [results, row] of rows()) {
+    const values = entry.outputs.map((o) => rowOf(results, o, row, vocabularyOf(model, o)))
+    const line =
+      format === 'csv'
+        ? values.flat(9).map(field).join(',')
+        : JSON.stringify(Object.fromEntries(entry.outputs.map((o, k) => [o.name, values[k]])))
+    io.out(`${line}\n`)
+  }
+}
+
+const vocabularyOf = (model: Model, { vocabulary }: TensorSpec): Vocabulary | undefined =>
+  vocabulary === undefined ? undefined : model.vocabularies[vocabulary]
+
+/** One call a row, in their order. */
+async function byRow(
+  { model, data }: Session,
+  entry: EntrySpec,
+  call: Call,
+  format: Format,
+  limit: number | undefined,
+  io: Io,
+): Promise<number> {
+  const count = call.integer('generate', 1)
+  const given = call.has('in') ? feedsGiven(entry, call.texts('in')) : undefined
+  if (count !== undefined) {
+    const { output, ids } = generated(model, entry, given ?? {}, count)
+    const text = vocabularyOf(model, output)?.decode(ids)
+    io.out(`${JSON.stringify({ [output.name]: text ?? ids })}\n`)
+    return exit.done
+  }
+  let calls: readonly Feeds[]
+  if (given !== undefined || entry.inputs.length === 0) {
+    calls = feedsByRow(model, entry, given ?? {})
+    if (entry.inputs.length === 0) calls = Array.from({ length: limit ?? 1 }, () => ({}))
+  } else {
+    const input = call.text('input')
+    const source = call.text('data') ?? 'test'
+    const dataset = input
+      ? await readInput(input, data, entry.inputs.length)
+      : await data.dataset(source)
+    calls = feedsByRow(model, entry, columnsOf(entry.inputs, dataset, input ?? `data ${source}`))
+  }
+  const one = Object.fromEntries(entry.counts.map((dim) => [dim, 1]))
+  write(entry, format, model, io, function* () {
+    for (const feeds of calls.slice(0, limit)) yield [model.predict[entry.of]!(feeds, one), 0]
+  })
+  return exit.done
+}
+
+/** The columns as feeds of as many rows as there are, whether or not an input has a dim for them. */
+function columnsOf(inputs: readonly InputSpec[], data: Dataset, source: string): Feeds {
+  const bounded = inputs.map((i) =>
+    i.bounds[0] ? i : { ...i, shape: [1, ...i.shape], bounds: ['row', ...i.bounds] },
+  )
+  return feedsOf(bounded, data, source, true)
+}
 
 /** `digit` for one value a row, `probs_0,probs_1,…` for several. */
 const headers = (output: TensorSpec): string[] =>
-  output.shape.length === 1 || output.vocabulary !== undefined
+  output.shape.length === (output.bounds[0] ? 1 : 0) || output.vocabulary !== undefined
     ? [output.name]
     : Array.from({ length: width(output) }, (_, k) => `${output.name}_${k}`)
 
@@ -147,7 +227,9 @@ function rowOf(
   vocabulary: Vocabulary | undefined,
 ): Nested {
   const size = width(output)
-  const values = (results[output.name] as Float32Array).subarray(row * size, (row + 1) * size)
+  const result = results[output.name]!
+  const values =
+    typeof result === 'number' ? [result] : result.subarray(row * size, (row + 1) * size)
   if (vocabulary !== undefined) return vocabulary.decode(values)
   const show = (value: number): Nested =>
     output.dtype === 'bool' ? value !== 0 : output.dtype === 'f32' ? short(value) : value
@@ -157,5 +239,5 @@ function rowOf(
     const step = rest.reduce((a, b) => a * b, 1)
     return Array.from({ length: first }, (_, k) => nest(rest, from + k * step))
   }
-  return nest(output.shape.slice(1), 0)
+  return nest(output.shape.slice(output.bounds[0] ? 1 : 0), 0)
 }
