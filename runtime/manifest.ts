@@ -97,7 +97,7 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   })
   for (const key of ['step', 'seed']) scalar(object(root[key], key), key)
   list(root, 'entries', (entry, where) => {
-    if (!/^(train|eval|combine|predict|reset)$/.test(entry.kind as string)) {
+    if (!/^(train|eval|combine|predict|reset)$/.test(show(entry.kind))) {
       bad(`${where} has kind ${show(entry.kind)}`)
     }
     if (typeof entry.of !== 'string') bad(`${where}.of is no string`)
