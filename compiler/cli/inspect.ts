@@ -57,7 +57,9 @@ export async function inspect(
   count: number,
 ): Promise<Inspected> {
   const { model } = session
-  if (entry.kind === 'combine') throw new InternalError(`${entry.name} takes no rows`)
+  if (entry.kind === 'combine' || entry.kind === 'reset') {
+    throw new InternalError(`${entry.name} takes no rows`)
+  }
   const run = model[entry.kind][entry.of]! as (feeds: Feeds, counts?: object) => Results
   const dim = rowDim(entry)
   if (entry.inputs.length === 0) {
