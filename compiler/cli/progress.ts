@@ -78,14 +78,15 @@ export class Progress {
     }
   }
 
-  /** A line of its own, above the chart where there is one. */
+  /** A text of its own, above the chart where one is drawn. */
   note(text: string): void {
-    if (this.#open.length > 1) {
-      this.#io.err(`${this.#home()}\u001b[J`)
-      this.#open = []
+    if (this.#open.length < 2) {
+      this.end()
+      this.#io.err(`${text}\n`)
+      return
     }
-    this.end()
-    this.#io.err(`${text}\n`)
+    const chart = this.#lines()
+    this.#replace([...text.split('\n'), ...chart], chart)
   }
 
   /** Moves the cursor to the beginning of what the next drawing replaces. */
@@ -96,15 +97,24 @@ export class Progress {
     return up > 0 ? `\r\u001b[${up}A` : '\r'
   }
 
-  #draw(text: string, isKept: boolean): void {
+  /** The chart as it is now. */
+  #lines(): readonly string[] {
     const { columns, rows } = this.#io
     const size = { columns: columns - 1, lines: Math.min(chartLines, rows - 2) }
-    const chart = this.#chart?.(size) ?? []
+    return this.#chart?.(size) ?? []
+  }
+
+  #draw(text: string, isKept: boolean): void {
+    const chart = this.#lines()
+    this.#replace([text, ...chart], isKept ? chart : [text, ...chart])
+  }
+
+  /** Writes lines over what is open; those of the end that the next drawing replaces again are `open`. */
+  #replace(lines: readonly string[], open: readonly string[]): void {
     const home = this.#home()
-    const body = [text, ...chart].map((line) => `\u001b[K${line}`).join('\n')
-    const rest = home !== '\r' || chart.length > 0 ? '\u001b[J' : ''
-    this.#io.err(`${home}${body}${rest}${isKept && chart.length === 0 ? '\n' : ''}`)
-    const open = isKept ? chart : [text, ...chart]
+    const body = lines.map((line) => `\u001b[K${line}`).join('\n')
+    const rest = home !== '\r' || lines.length > 1 ? '\u001b[J' : ''
+    this.#io.err(`${home}${body}${rest}${open.length === 0 ? '\n' : ''}`)
     this.#open = open.map(visible)
   }
 

@@ -264,9 +264,9 @@ describe('in a terminal', () => {
       `\r\u001b[2A\u001b[Kepoch 1/9 100%    1\n${frame}`,
       `\r\u001b[1A\u001b[Kepoch 1/9  20%    1\n${frame}`,
       `\r\u001b[4A\u001b[Kepoch 1/9\n${frame}`,
-      '\r\u001b[3A\u001b[J',
-      'text\n',
-      `\r\u001b[Kepoch 1/9  20%    1\n${frame}`,
+      // The note takes the place of the line, and the chart stays below it.
+      `\r\u001b[3A\u001b[Ktext\n${frame}`,
+      `\r\u001b[1A\u001b[Kepoch 1/9  20%    1\n${frame}`,
       '\n',
     ])
     vi.restoreAllMocks()

@@ -22,9 +22,9 @@ predict run(x: [batch, 3]) {
 }
 `
 
-function built(expose: readonly string[]) {
+function built(expose: readonly string[], program = text) {
   const options = { file: 'm.net', expose, targets: ['simd'], verify: true } as const
-  const { diagnostics, modules } = compile(text, options)
+  const { diagnostics, modules } = compile(program, options)
   const rendered = renderAll(diagnostics)
   return { text: rendered, module: modules?.simd }
 }
@@ -101,4 +101,38 @@ test('an unknown name is an error with what may be meant', () => {
 1 error`)
   expect(built(['x']).text).toContain('computes a tensor `x`')
   expect(built(['d_dense_1.W', 'd_zzz']).text).toContain('computes a tensor `d_zzz`')
+})
+
+test('a recurrence gives its value and its gradient at every time', async () => {
+  const { module } = built(
+    ['h', 'd_h'],
+    `dim batch <= 4
+
+layer leaky(x: [N, T]) -> [N, T] {
+  param a: [] = 0.5
+  scan t in T with h: [N] = 0 {
+    h'[n] = a * h[n] + x[n, t]
+    yield h'
+  }
+}
+
+net model(x: [batch, 5]) -> [batch] {
+  s = leaky(x)
+  y[n] = s[n, 4]
+}
+
+train fit(x: [batch, 5]) {
+  out = model(x)
+  minimize sum(out)
+  using sgd(0.1)
+}
+`,
+  )
+  const model = await load(module!.wasm as Uint8Array<ArrayBuffer>)
+  model.init(0)
+  const results = model.train.fit!({ x: [1, 0, 0, 2, 0] }) as Record<string, unknown>
+  expect(Array.from(results['model.s.h'] as Float32Array)).toEqual([1, 0.5, 0.25, 2.125, 1.0625])
+  // What the state of each step does to the last one: 0.5 to the number of steps between.
+  const gradient = [0.0625, 0.125, 0.25, 0.5, 1]
+  expect(Array.from(results['d_model.s.h'] as Float32Array)).toEqual(gradient)
 })
