@@ -119,11 +119,15 @@ export function scheduleEntry(
   const stages = entry.stages.map((stage, s): ScheduledStage => {
     const inPlace = new Map(grouped[s]!.flatMap(inPlaceOf))
     const over = new Set(inPlace.values())
+    const states = new Set(
+      stage.updates.filter((u) => tensorOf(u.target).role === 'state').map((u) => u.value),
+    )
     const options: TileOptions = {
       shapeOf,
       cache,
       isStored: (name) => stored.has(name),
       isInPlace: (name) => over.has(name),
+      isState: (name) => states.has(name),
     }
     const build = (all: readonly GroupedSegment[], times: readonly Index[]): ScheduledStep[] =>
       all.flatMap((segment): ScheduledStep[] => {

@@ -34,6 +34,8 @@ export interface TileOptions {
   readonly cache: number
   /** Whether the target is written straight over a persistent tensor, which its equation may read. */
   readonly isInPlace: (target: string) => boolean
+  /** Whether the target is the next value of what an optimizer or a layer keeps from step to step. */
+  readonly isState: (target: string) => boolean
 }
 
 /** `fixed` are indices of loops that are already there: the row of an enclosing row nest, the times of loops around. */
@@ -89,6 +91,7 @@ export function tile(
     at: e.at,
     body: e.body,
     stored: e.at !== undefined || options.isStored(e.target),
+    flushed: options.isState(e.target),
   }))
   const shape = chooseTile(outs, best.lanes, best.dot, node !== undefined, inner)
   const loops = outs.filter((i) => i !== shape.rows && i !== best.lanes)
@@ -119,10 +122,19 @@ export function tile(
 }
 
 /** Whether the sum of this equation, made alone, would run in blocks. */
-export function runsInBlocks(equation: Equation, options: Omit<TileOptions, 'isStored'>): boolean {
+export function runsInBlocks(
+  equation: Equation,
+  options: Omit<TileOptions, 'isStored' | 'isState'>,
+): boolean {
   const node = reductionOf(equation)
   if (!node || node !== equation.body) return false
-  return tile([equation], new Set(), { ...options, isStored: () => true }).blocks !== undefined
+  return (
+    tile([equation], new Set(), {
+      ...options,
+      isStored: () => true,
+      isState: () => false,
+    }).blocks !== undefined
+  )
 }
 
 const fitsLanes = (i: Index): boolean => i.extent.bound === undefined

@@ -26,6 +26,8 @@ export interface Value {
   readonly body: Scalar
   /** Whether it is written to memory: it is read by another nest, or is an output. */
   readonly stored: boolean
+  /** Whether subnormal numbers are stored as 0: see wasm/kernel.ts. */
+  readonly flushed: boolean
 }
 
 export interface Reduction {

@@ -9,9 +9,9 @@ import type { Equation, Index } from '../ir/types.ts'
 import { blockTerms } from '../schedule/block.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
-import { i32, type Module } from './assembler.ts'
+import { i32, type Module, v128 } from './assembler.ts'
 import { type Binding, type Context, inLane, type KernelContext, withIndex } from './context.ts'
-import { vector } from './expression.ts'
+import { constantVector, vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
 import { integerOf } from './integer.ts'
 import { scatterAdd, store } from './memory-access.ts'
@@ -272,7 +272,7 @@ class KernelEmitter {
   #element(nest: LoopNest, scope: Scope, context: Context): void {
     const made = new Map<string, Value>()
     const writes: (() => void)[] = []
-    for (const { target, at, body, stored } of nest.values) {
+    for (const { target, at, body, stored, flushed } of nest.values) {
       const here: Context = { ...context, made }
       const value = vector(body, here)
       if (!at) made.set(target, value)
@@ -285,13 +285,30 @@ class KernelEmitter {
           : store(
               target,
               outs.map((i) => index(i)),
-              value,
+              type === 'f32' && flushed ? this.#flushed(value, here) : value,
               here,
             )
         scope.statements.push(...statements)
       })
     }
     for (const write of writes) write()
+  }
+
+  /**
+   * 0 where the value is subnormal: a number below 2^-126 costs a machine a hundred cycles each time it is multiplied, and an
+   * optimizer's average of a gradient that has become 0 would stay there for ever, 0.9 of the smallest being the smallest.
+   */
+  #flushed(value: Value, context: Context): Value {
+    const { build } = this.#context
+    const { module } = build
+    const least = constantVector(context, 2 ** -126, 'f32')
+    return build.value(`flushed ${value.local}`, v128, [value, least], () =>
+      // A NaN is not below anything and stays.
+      module.v128.andnot(
+        build.get(value),
+        module.f32x4.lt(module.f32x4.abs(build.get(value)), build.get(least)),
+      ),
+    )
   }
 }
 
