@@ -6,11 +6,14 @@
  *     for (const id of generate(model, 'next', { prompt: ids, count: 200, feeds: { temperature: 0.8 } })) …
  *
  * The block takes the token in a whole-number input of one element and gives the next one in a whole-number output of
- * one element. Everything is synchronous; whoever draws in between pauses between two tokens.
+ * one element. Everything is synchronous; whoever draws in between pauses between two tokens. `beamSearch` (beam.ts)
+ * looks for the likeliest sequences instead.
  */
 import type { EntrySpec, TensorSpec } from '../../compiler/wasm/manifest.ts'
 import { fail } from '../errors.ts'
 import type { AnyBlocks, Blocks, Model, TextFeeds } from '../model.ts'
+
+export { type BeamOptions, beamSearch, type Following, type Hypothesis } from './beam.ts'
 
 export interface GenerateOptions {
   /** What to go on from, at least one token: numbers, or text where the input has a vocabulary. */

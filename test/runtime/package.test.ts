@@ -22,7 +22,7 @@ test('the runtime is under 8 KB, minified and gzipped', async () => {
   expect(bytes).toBeLessThan(8000)
 })
 
-test.each(['index.ts', 'data/index.ts', 'text/index.ts', 'training/index.ts'])(
+test.each(['index.ts', 'data/index.ts', 'text/index.ts', 'training/index.ts', 'generate/index.ts'])(
   '%s evaluates no text and imports nothing',
   async (file) => {
     const text = await bundle(file)
