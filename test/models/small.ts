@@ -26,6 +26,11 @@ export const small: Readonly<Record<string, Small>> = {
   iris: { dims: { batch: 5 } },
   lstm: { dims: { batch: 2, length: 5, width: 8 } },
   mnist: { dims: { batch: 2, hidden: 6 } },
+  pronounce: {
+    dims: { batch: 2, letters: 3, phones: 4, width: 4, heads: 2, blocks: 1 },
+    set: { 'spelling.lr': 0.3 },
+    samples: 1,
+  },
   regression: { dims: { batch: 9 } },
   rows: { dims: { batch: 3, side: 4, width: 5 } },
   xor: { dims: { batch: 4 } },
