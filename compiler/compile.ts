@@ -12,6 +12,7 @@ import { cse } from './passes/cse.ts'
 import { dce } from './passes/dce.ts'
 import { expose } from './passes/expose.ts'
 import { inline } from './passes/inline.ts'
+import { masks } from './passes/masks.ts'
 import { monitor } from './passes/monitor.ts'
 import type { Pass } from './passes/pass.ts'
 import { simplify } from './passes/simplify.ts'
@@ -22,7 +23,7 @@ import { version } from './version.ts'
 import type { Target } from './wasm/assembler.ts'
 
 /** In the order they run. Simplification meets what differentiation wrote; sharing then finds more that is equal. */
-export const passes: readonly Pass[] = [differentiate, simplify, cse, inline, dce]
+export const passes: readonly Pass[] = [differentiate, simplify, masks, cse, inline, dce]
 
 /** Where `netc ir --after` can stop; `elaborate` is before every pass. */
 export const passNames: readonly string[] = ['elaborate', ...passes.map((p) => p.name)]

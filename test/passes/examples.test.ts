@@ -6,6 +6,7 @@ import { verify } from '../../compiler/ir/verify.ts'
 import { cse } from '../../compiler/passes/cse.ts'
 import { dce } from '../../compiler/passes/dce.ts'
 import { inline } from '../../compiler/passes/inline.ts'
+import { masks } from '../../compiler/passes/masks.ts'
 import type { Pass } from '../../compiler/passes/pass.ts'
 
 /** The equations after the pass. The last one of the text defines the output `y`. */
@@ -171,5 +172,31 @@ describe('dce', () => {
        y[n: batch] = c[n]`,
     )
     expect(equations).toEqual(['c[n: batch] = x[n, 0]', 'y[n: batch] = c[n]'])
+  })
+})
+
+describe('masks', () => {
+  test('a test in a sum of products goes to the factor that has its indices', () => {
+    const equations = after(
+      masks,
+      `s[i: 9, j: 9] = w[i % 5] * w[j % 5]
+       y[j: 9, e: 16] = sum[i: 9](where(j <= i, w[e % 5] * s[i, j], 0.0)) * 0.5`,
+    )
+    expect(equations).toEqual([
+      's[i: 9, j: 9] = w[i % 5] * w[j % 5]',
+      's_masked[i: 9, j: 9] = where(j <= i, s[i, j], 0.0)',
+      'y[j: 9, e: 16] = sum[i: 9](w[e % 5] * s_masked[i, j]) * 0.5',
+    ])
+  })
+  test('not where another factor is computed, where no factor has all indices, or where nothing is saved', () => {
+    for (const body of [
+      'sum[i: 9](where(j <= i, s[i, j] / w[e % 5], 0.0))',
+      'sum[i: 9](where(e <= i, w[e % 5] * s[i, j], 0.0))',
+      'sum[i: 9](where(j <= i, s[i, j], 0.0)) + w[e % 5]',
+      'sum[i: 9](where(j <= i, w[e % 5] * s[i, j], 1.0))',
+    ]) {
+      const text = `s[i: 9, j: 9] = w[i % 5] * w[j % 5]\ny[j: 9, e: 16] = ${body}`
+      expect(after(masks, text)).toEqual(text.split('\n'))
+    }
   })
 })

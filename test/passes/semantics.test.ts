@@ -8,6 +8,7 @@ import { verify } from '../../compiler/ir/verify.ts'
 import { cse } from '../../compiler/passes/cse.ts'
 import { dce } from '../../compiler/passes/dce.ts'
 import { inline } from '../../compiler/passes/inline.ts'
+import { masks } from '../../compiler/passes/masks.ts'
 import type { Pass } from '../../compiler/passes/pass.ts'
 import { simplify } from '../../compiler/passes/simplify.ts'
 import { type ArbitraryOptions, programFromSeed, randomValues } from '../support/arbitrary.ts'
@@ -48,7 +49,7 @@ function expectSame(before: Program, after: Program, entry: string, seed: number
   }
 }
 
-describe.each<Pass>([simplify, cse, dce, inline])('$name keeps the meaning', (pass) => {
+describe.each<Pass>([simplify, masks, cse, dce, inline])('$name keeps the meaning', (pass) => {
   test('of forward programs', () => {
     for (let seed = 1; seed <= programs; seed++) {
       const program = made(seed)
@@ -77,7 +78,7 @@ test.each<Pass>([simplify, cse, dce])('$name twice is $name once', (pass) => {
 })
 
 test('all passes in a row keep the meaning', () => {
-  const passes = [simplify, cse, inline, simplify, cse, dce]
+  const passes = [simplify, masks, cse, inline, simplify, cse, dce]
   for (let seed = 1; seed <= programs; seed++) {
     const program = differentiate.run(made(seed, { train: true, smooth: true }))
     let after = program
