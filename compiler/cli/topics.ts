@@ -27,7 +27,7 @@ done         the last line of a command that succeeded.
 error        the last line of a command that failed: kind (input, usage, defect), message
 
 metrics.train is evaluated over all rows of data train after the last step, rows held out for
-validation among them; the metrics of progress and
+validation among them (over as many as test has where there are more than ten times as many); the metrics of progress and
 epoch are means over the rows trained on so far in the epoch, while the weights change.
 netc predict prints one object a row, of the block's outputs, with or without --json.
 

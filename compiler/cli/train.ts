@@ -162,11 +162,16 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   // Before the evaluation: an interrupt from here on loses nothing.
   replaceFile(out, model.save())
   if (checkpoint) removeCheckpoint(path)
-  const metrics: Record<string, Metrics> = { train: await model.evaluate(entry.of, feeds) }
+  const tested = session.data.has('test')
+    ? {
+        rows: (await session.data.dataset('test')).rows,
+        feeds: await session.data.feeds('test', entry.inputs),
+      }
+    : undefined
+  const seen = tested ? someRows(feeds, entry, tested.rows) : feeds
+  const metrics: Record<string, Metrics> = { train: await model.evaluate(entry.of, seen) }
   if (validation) metrics.validation = validation
-  if (session.data.has('test')) {
-    metrics.test = await model.evaluate(entry.of, await session.data.feeds('test', entry.inputs))
-  }
+  if (tested) metrics.test = await model.evaluate(entry.of, tested.feeds)
   const seconds = (performance.now() - start) / 1000
   if (options.json) {
     json(io, {
@@ -199,6 +204,25 @@ const chartOf =
     const loss = curves.charts(true).find((chart) => chart.title.startsWith('loss'))
     return loss ? terminalChart(loss, { ...size, color }) : []
   }
+
+/**
+ * The training rows that are evaluated at the end: all, or the first `tested` where there are more than ten times as many
+ * (windows over a text overlap, and evaluating all would take as long as training on many).
+ */
+function someRows(feeds: Feeds, entry: EntrySpec, tested: number): Feeds {
+  const bounded = entry.inputs.filter((i) => i.bounds[0])
+  const sizes = bounded.map((i) => {
+    const width = i.shape.slice(1).reduce((a, b) => a * b, 1)
+    return { name: i.name, width, values: feeds[i.name] as ArrayLike<number> }
+  })
+  const [first] = sizes
+  if (!first || first.values.length / first.width <= 10 * tested) return feeds
+  const cut = sizes.map(({ name, width, values }) => {
+    const part = (values as Float32Array).subarray(0, tested * width)
+    return [name, part] as const
+  })
+  return { ...feeds, ...Object.fromEntries(cut) }
+}
 
 interface Prepared {
   readonly session: Session
