@@ -7,12 +7,24 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { iris, regression, xor } from './models/basic.ts'
 import { cnn, fashion } from './models/cnn.ts'
+import { gpt } from './models/gpt.ts'
 import { mnist } from './models/mnist.ts'
 import { pronounce } from './models/pronounce.ts'
 import { lstm, rows } from './models/recurrent.ts'
 import { type Result, reached, type Task, Tools } from './models/task.ts'
 
-const tasks: readonly Task[] = [mnist, iris, regression, xor, cnn, fashion, lstm, rows, pronounce]
+const tasks: readonly Task[] = [
+  mnist,
+  iris,
+  regression,
+  xor,
+  cnn,
+  fashion,
+  lstm,
+  rows,
+  gpt,
+  pronounce,
+]
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -24,6 +24,7 @@ export const small: Readonly<Record<string, Small>> = {
   cnn: { dims: { batch: 2, side: 8, width: 4 } },
   fashion: { dims: { batch: 2, side: 8, width: 4 } },
   iris: { dims: { batch: 5 } },
+  gpt: { dims: { batch: 2, length: 6, width: 8, heads: 2, depth: 1, steps: 30 } },
   lstm: { dims: { batch: 2, length: 5, width: 8 } },
   mnist: { dims: { batch: 2, hidden: 6 } },
   pronounce: {
