@@ -62,17 +62,21 @@ operations, the bytes its kernels read and write, and the temporary memory, at t
         files,
         modules: builds.map((b) => ({ target: b.target, bytes: b.wasm.length, gzip: b.gzip })),
         memory: manifest.memory,
-        entries: manifest.entries.map(({ name: entry, kind, flops, bytes, peak }) => ({
+        entries: manifest.entries.map(({ name: entry, kind, flops, bytes, peak, carries }) => ({
           name: entry,
           kind,
           flops,
           bytes,
           peak,
+          ...(carries && { carries }),
         })),
       })
       return exit.done
     }
     io.out(entryTable(manifest))
+    for (const { name, carries } of manifest.entries) {
+      if (carries) io.out(`${name} carries ${carries.join(', ')} from call to call\n\n`)
+    }
     io.out(
       table([
         ['module', 'bytes', 'gzip', 'file'],

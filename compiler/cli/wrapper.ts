@@ -57,7 +57,10 @@ function entryType(entry: EntrySpec): string {
   const outputs = entry.outputs.map((o) => `/** ${typeOf(o)} */ ${key(o.name)}: ${outputType(o)}`)
   const free = entry.counts.map((dim) => `${key(dim)}?: number`).join('; ')
   const counts = entry.counts.length > 0 ? `, counts?: { ${free} }` : ''
-  return `${key(entry.of)}(feeds: ${list(inputs, '    ')}${counts}): ${list(outputs, '    ')}`
+  const carried = entry.carries
+    ? `/** Carries ${entry.carries.join(', ')} from call to call; \`reset(${JSON.stringify(entry.of)})\` starts afresh. */ `
+    : ''
+  return `${carried}${key(entry.of)}(feeds: ${list(inputs, '    ')}${counts}): ${list(outputs, '    ')}`
 }
 
 const vocabularyTypes = (vocabularies: readonly VocabularySpec[]): string => `

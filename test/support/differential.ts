@@ -63,13 +63,17 @@ export function lowered(program: Program): Program | undefined {
   }
 }
 
-export function compareProgram(program: Program, build: Build, seed: number): void {
+/** Each entry `rounds` times, with the state of the module on both sides. */
+export function compareProgram(program: Program, build: Build, seed: number, rounds = 1): void {
   try {
     const instance = new Instance(program, build, `seed ${seed}`)
     instance.init(seed)
-    for (const { name } of instance.manifest.entries) {
-      const { inputs, counts } = randomValues(program, name, seed)
-      instance.compare(name, inputs, counts, tolerance)
+    for (let round = 0; round < rounds; round++) {
+      if (round > 0) instance.follow()
+      for (const { name } of instance.manifest.entries) {
+        const { inputs, counts } = randomValues(program, name, seed + round)
+        instance.compare(name, inputs, counts, tolerance)
+      }
     }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
