@@ -2,12 +2,12 @@
  * What an emitted module is made of: each validated by wabt, which knows nothing of binaryen; the SIMD instructions that
  * a kernel should have and those it must not; what it exports; which kernels are shared, fused, in memory.
  */
-import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import wabt from 'wabt'
-import { type Compiled, compile } from '../../compiler/compile.ts'
+import { type Compiled, type CompileOptions, compile } from '../../compiler/compile.ts'
 import { renderAll } from '../../compiler/support/render.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
+import { optionsOf, small, textOf } from '../models/small.ts'
 
 const { readWasm } = await wabt()
 
@@ -30,8 +30,8 @@ const featuresOf = (target: Target) => ({
 
 const targets = ['simd', 'relaxed'] as const
 
-function compiled(text: string, file = 'structure.net'): Compiled {
-  const result = compile(text, { file, verify: true })
+function compiled(text: string, options: CompileOptions = { file: 'structure.net' }): Compiled {
+  const result = compile(text, { ...options, verify: true })
   if (!result.modules) throw new Error(renderAll(result.diagnostics))
   return result
 }
@@ -77,11 +77,8 @@ function functionsOf(wat: string): Func[] {
 
 const count = (text: string, word: string): number => text.split(word).length - 1
 
-const folder = new URL('../../models/', import.meta.url)
-const models = readdirSync(folder).filter((name) => name.endsWith('.net'))
-
-describe.each(models)('models/%s', (name) => {
-  const { modules } = compiled(readFileSync(new URL(name, folder), 'utf8'), name)
+describe.each(Object.keys(small))('models/%s.net', (name) => {
+  const { modules } = compiled(textOf(name), optionsOf(name))
   test.each(targets)(
     '%s build: valid to wabt, no imports, exports memory and its entries',
     (target) => {
@@ -104,7 +101,7 @@ describe.each(models)('models/%s', (name) => {
 })
 
 test('wabt refuses the relaxed build where relaxed SIMD is off', () => {
-  const { modules } = compiled(readFileSync(new URL('mnist.net', folder), 'utf8'))
+  const { modules } = compiled(textOf('mnist'))
   expect(() => watOf(modules!.relaxed!.wasm, 'simd')).toThrow()
 })
 
@@ -174,7 +171,7 @@ train t(x: [batch, 24], y: [batch, 24]) { minimize mse(f(x), y) using adam() }`
 
 test('no contraction of a training step calls anything from a loop', () => {
   for (const target of targets) {
-    const wasm = compiled(readFileSync(new URL('mnist.net', folder), 'utf8')).modules![target]!.wasm
+    const wasm = compiled(textOf('mnist')).modules![target]!.wasm
     const all = functionsOf(watOf(wasm, target))
     const mul = target === 'simd' ? 'f32x4.mul' : 'f32x4.relaxed_madd'
     const contractions = all.filter(

@@ -43,6 +43,11 @@ function agrees(seed: number, recurrences = false): boolean {
       const given = block.inputs.map((name) => [name, inputs[name] ?? state.tensors.get(name)!])
       const own = createState(again)
       own.tensors.get('step')?.fill(1)
+      // A predict block draws from a stream of its own: make it that of the training.
+      if (block.stream) {
+        own.tensors.get(block.stream.step)!.fill(1)
+        own.tensors.get(block.stream.seed)!.fill(seed)
+      }
       const printed = prepare(again, block.name, own, {
         inputs: Object.fromEntries(given),
         counts,
