@@ -14,7 +14,7 @@
 import { index, sameExtent } from '../ir/build.ts'
 import { mapChildren, substitute } from '../ir/traverse.ts'
 import type { Equation, Index, Scalar } from '../ir/types.ts'
-import { accessOf } from './access.ts'
+import { accessOf, laneStride } from './access.ts'
 import { reductionOf } from './canonical.ts'
 import {
   type DependenceGraph,
@@ -207,7 +207,9 @@ function isLight(group: readonly Equation[], options: GroupOptions): boolean {
     const access = accessOf(r.at, options.shapeOf(r.tensor))
     const touches = (name: string): boolean =>
       access.strides.has(name) || access.computedBy.has(name)
-    return touches(row.name) || ![...over].some(touches)
+    if (![...over].some(touches)) return true
+    // Neighbouring rows that lie side by side, as the columns of a matrix do, want to go along the lanes.
+    return touches(row.name) && laneStride(access, row.name) !== 1
   })
 }
 

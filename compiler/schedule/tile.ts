@@ -223,21 +223,32 @@ function chooseTile(
 
   const moves = (operand: Operand, i: Index | undefined): boolean =>
     i !== undefined && (operand.access.strides.has(i.name) || operand.access.computedBy.has(i.name))
+  const ofLanes = operands.filter((o) => moves(o, lanes))
+  const tileOf = (i: Index | undefined): Tile =>
+    dot
+      ? dotTile(i)
+      : plainTile(
+          i,
+          vectors,
+          Math.max(ofLanes.length, 1),
+          operands.filter((o) => moves(o, i)).length,
+        )
   let rows: Index | undefined
   let most = 0
-  for (const i of outs) {
+  let tile = tileOf(undefined)
+  // The innermost index whose rows share most: its neighbours are near in memory. Another where its tiles fit much better.
+  for (const i of [...outs].reverse()) {
     if (i === lanes || i.extent.size < 2) continue
     const shared = operands.filter((o) => !moves(o, i) && (moves(o, lanes) || !lanes)).length
-    if (shared > 0 && shared >= most) {
-      rows = i
-      most = shared
-    }
+    if (shared === 0 || shared < most) continue
+    const own = tileOf(i)
+    if (shared === most && own.cost >= 0.9 * tile.cost) continue
+    rows = i
+    most = shared
+    tile = own
   }
-  const ofLanes = operands.filter((o) => moves(o, lanes))
+  const { rowTile, laneTile } = tile
   const ofRows = operands.filter((o) => moves(o, rows))
-  const { rowTile, laneTile } = dot
-    ? dotTile(rows)
-    : plainTile(rows, vectors, Math.max(ofLanes.length, 1), ofRows.length)
   const bytes = (list: readonly Operand[]): number => list.reduce((sum, o) => sum + o.elements, 0)
   return {
     rows,
@@ -247,9 +258,16 @@ function chooseTile(
   }
 }
 
+interface Tile {
+  readonly rowTile: number
+  readonly laneTile: number
+  /** Of one element, in multiply-adds for each of its terms. */
+  readonly cost: number
+}
+
 /** Rows × 4 partial-sum vectors, one per lane of the result. */
-function dotTile(rows: Index | undefined): { rowTile: number; laneTile: number } {
-  return { rowTile: rows ? Math.min(rows.extent.size, 2) : 1, laneTile: 1 }
+function dotTile(rows: Index | undefined): Tile {
+  return { rowTile: rows ? Math.min(rows.extent.size, 2) : 1, laneTile: 1, cost: 1 }
 }
 
 /** The tile with the least work over the whole extent, counted in multiply-adds, loads being half of one. */
@@ -258,25 +276,22 @@ function plainTile(
   vectors: number,
   laneLoads: number,
   rowLoads: number,
-): { rowTile: number; laneTile: number } {
+): Tile {
   const extent = rows ? rows.extent.size : 1
-  let best = { rowTile: 1, laneTile: 1 }
-  let least = Number.POSITIVE_INFINITY
+  let best: Tile = { rowTile: 1, laneTile: 1, cost: Number.POSITIVE_INFINITY }
   for (let r = 1; r <= Math.min(extent, 8); r++) {
     for (let c = 1; c <= Math.min(vectors, r === 1 ? 8 : 4); c++) {
       if (r * c + c * laneLoads + 1 > registers) continue
       // Fewer than eight accumulators wait for each other: a multiply-add takes four cycles, two start in each.
       const one = (h: number, w: number): number =>
-        Math.max(h * w, 8) + 0.5 * (w * laneLoads + h * rowLoads) + 1
+        Math.max(h * w, 8) + 0.5 * (w * laneLoads + h * rowLoads) + 2
       const across = (h: number): number =>
         Math.floor(vectors / c) * one(h, c) + (vectors % c > 0 ? one(h, vectors % c) : 0)
       const total =
         Math.floor(extent / r) * across(r) +
         remainders(extent % r).reduce((sum, h) => sum + across(h), 0)
-      if (total < least - 1e-9) {
-        least = total
-        best = { rowTile: r, laneTile: c }
-      }
+      const cost = total / (extent * vectors)
+      if (cost < best.cost - 1e-9) best = { rowTile: r, laneTile: c, cost }
     }
   }
   return best

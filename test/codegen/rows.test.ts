@@ -1,0 +1,42 @@
+/** Which index a nest takes as rows of its tile, and what shares a loop over rows, in cases where the wrong one costs much. */
+import { expect, test } from 'vitest'
+import { compile, lower } from '../../compiler/compile.ts'
+import { schedule } from '../../compiler/generate.ts'
+import { kernelsOf } from '../../compiler/schedule/kernels.ts'
+import type { LoopNest } from '../../compiler/schedule/types.ts'
+
+/** The nest that makes a tensor in the program's train block. */
+function nestOf(text: string, target: string): LoopNest {
+  const { program } = compile(text, { targets: [] })
+  const entry = schedule(lower(program!), { fuse: true }).entries.find(
+    (e) => e.entry.kind === 'train',
+  )!
+  const kernels = entry.stages.flatMap((s) => s.steps.flatMap(kernelsOf))
+  for (const { nest } of kernels) {
+    for (const part of nest.kind === 'rows' ? nest.nests : [nest]) {
+      if (part.values.some((v) => v.target === target)) return part
+    }
+  }
+  throw new Error(`no ${target} among ${kernels.map((k) => k.name).join()}`)
+}
+
+test('statistics of channels run along the channels, not channel by channel', () => {
+  const text = `dim batch <= 8
+net f(x: [batch, 6, 6, 12]) -> [batch, 4] { x |> batch_norm |> flatten |> dense(4) }
+train t(x: [batch, 6, 6, 12], label: int[batch]) { minimize cross_entropy(f(x), label) using sgd(0.1) }`
+  const nest = nestOf(text, 'f.batch_norm_1.v')
+  expect(nest.lanes?.extent.size).toBe(12)
+  expect(nest.reduction?.lane).toBeUndefined()
+})
+
+test.each([
+  [28, 'w'],
+  [7, 'n'],
+])('images of %i columns: rows of the tile are %s', (w, rows) => {
+  const text = `dim batch <= 64
+net f(x: [batch, ${w}, ${w}, 16]) -> [batch, 4] {
+  x |> conv2d(32, padding = same) |> relu |> conv2d(32) |> relu |> flatten |> dense(4)
+}
+train t(x: [batch, ${w}, ${w}, 16], label: int[batch]) { minimize cross_entropy(f(x), label) using sgd(0.1) }`
+  expect(nestOf(text, 'f.conv2d_2').rows?.name).toBe(rows)
+})
