@@ -11,13 +11,15 @@
 import { read } from '../ir/build.ts'
 import { flatten, order, type Step, Unordered } from '../ir/recurrence.ts'
 import { readsOf } from '../ir/traverse.ts'
-import type { Equation, Objective, RuleCall, Scalar, Tensor } from '../ir/types.ts'
+import type { After, Equation, Objective, RuleCall, Scalar, Tensor } from '../ir/types.ts'
 import { InternalError } from '../support/diagnostic.ts'
 import { accumulate } from './accumulate.ts'
 import type { Activity } from './activity.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { Recomputation } from './recompute.ts'
 import { adjointOf, type Contribution } from './reverse.ts'
 import { adjointOfRule } from './rules.ts'
+import { RunningSums } from './running.ts'
 import { cotangentName, type Scope } from './scope.ts'
 
 /** Calls with a derivative by hand, by the tensor that holds their result. */
@@ -34,7 +36,9 @@ export class Backward {
   readonly #made: Equation[] = []
   readonly #flows = new Map<string, Contribution[]>()
   readonly #cotangents = new Map<string, Tensor>()
+  readonly #checkpoints: Checkpoints
   readonly #recomputation: Recomputation
+  readonly #running: RunningSums
   /** Names of the indices over which each tensor is defined. */
   readonly #indexNames: ReadonlyMap<string, readonly string[]>
 
@@ -50,7 +54,9 @@ export class Backward {
     this.#rules = rules
     this.#activity = activity
     this.#scope = scope
-    this.#recomputation = new Recomputation(this.#steps, equations, this.#cotangents, scope)
+    this.#checkpoints = new Checkpoints(this.#steps, equations, this.#cotangents, scope)
+    this.#recomputation = new Recomputation(this.#checkpoints, scope)
+    this.#running = new RunningSums(this.#checkpoints, scope)
     this.#indexNames = new Map(
       equations.filter((eq) => !eq.at).map((eq) => [eq.target, eq.outs.map((i) => i.name)]),
     )
@@ -105,6 +111,11 @@ export class Backward {
     for (const { eq, own } of backwards) this.#define(eq.target, own)
   }
 
+  /** What forward equations wait for. */
+  forward(): ReadonlyMap<string, After> {
+    return this.#checkpoints.forward()
+  }
+
   #propagate(eq: Equation, cotangent: Cotangent): void {
     const rule = this.#rules.get(eq.target)
     const adjoint = rule
@@ -112,13 +123,17 @@ export class Backward {
       : adjointOf(eq, cotangent, this.#activity, this.#scope)
     const again = this.#recomputation
     const helpers = adjoint.helpers.map((helper) => again.equation(eq.target, helper))
+    const sums: Equation[] = []
     for (const { tensor, to } of adjoint.contributions) {
       const contribution = again.contribution(eq.target, to)
+      const running = this.#running.of(eq, tensor, contribution)
+      if (running) sums.push(...running.equations)
       const flows = this.#flows.get(tensor)
-      if (flows) flows.push(contribution)
-      else this.#flows.set(tensor, [contribution])
+      const flow = running?.contribution ?? contribution
+      if (flows) flows.push(flow)
+      else this.#flows.set(tensor, [flow])
     }
-    this.#made.push(...again.take(), ...helpers)
+    this.#made.push(...again.take(), ...helpers, ...sums)
   }
 
   #named(tensor: string): Tensor {
@@ -144,7 +159,7 @@ export class Backward {
 
   #arranged(): readonly Equation[] {
     try {
-      return flatten(order(this.#made))
+      return flatten(order(this.#running.behind(this.#made, this.#cotangents)))
     } catch (error) {
       if (error instanceof Unordered) throw new InternalError(`differentiate: ${error.message}`)
       throw error

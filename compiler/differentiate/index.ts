@@ -87,8 +87,17 @@ function differentiateStage(
   const equations = visible(split)
   const activity = activityOf(equations, rules, objective.loss, params)
   refuseStaleReads(split.slice(0, at + 1), activity)
-  const backward = new Backward(equations, objective, rules, activity, scope).run()
-  return split.map((stage, k) => (k === at ? insert(stage, objective, backward) : stage))
+  const backward = new Backward(equations, objective, rules, activity, scope)
+  const made = backward.run()
+  const waits = backward.forward()
+  const waiting = (eq: Equation): Equation => {
+    const after = waits.get(eq.target)
+    return after ? { ...eq, after } : eq
+  }
+  return split.map((stage, k) => {
+    const forward = { ...stage, equations: stage.equations.map(waiting) }
+    return k === at ? insert(forward, objective, made) : forward
+  })
 }
 
 /** The backward pass goes after what the loss depends on; the rest of the stage may read the gradients. */

@@ -68,6 +68,8 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
       const after = replaceInBody(before, (read, reduced) => {
         const definition = definitions.get(read.tensor)
         if (!definition || (reduced && definition.carried)) return undefined
+        const { after } = definition.equation
+        if (after && after.tensor !== before.after?.tensor) return undefined
         if (!definition.free) {
           if (read.at.some(isDigit)) return undefined
           const own = volume(definition.equation.outs.map((i) => i.extent))
@@ -78,7 +80,8 @@ export function inlineEntry(program: Program, entry: Entry, readable = false): E
         return expand(definition.equation, read, context)
       })
       const eq = after === before ? before : simplifyEquation(after, tensor)
-      const mayMove = !eq.at && !fixed.has(eq.target)
+      const free = !eq.at && !fixed.has(eq.target)
+      const mayMove = free && (readable || !isSmallPart(eq, tensor))
       // A value that only a copy reads goes there whatever its size: the copy has the better name.
       const largest = copied.has(eq.target) ? Infinity : readable ? readableBody : largestBody
       const kind = mayMove ? kindOf(eq, uses.get(eq.target) ?? 0, tensor, largest) : undefined
@@ -170,6 +173,15 @@ function isTrivial(e: Scalar, tensor: (name: string) => Tensor | undefined): boo
     default:
       return false
   }
+}
+
+/** A copy of a small part of a temp: read in its place, the whole would have to live as long. */
+function isSmallPart(
+  { outs, body }: Equation,
+  tensor: (name: string) => Tensor | undefined,
+): boolean {
+  const whole = body.kind === 'read' ? tensor(body.tensor) : undefined
+  return whole?.role === 'temp' && volume(whole.shape) >= 4 * volume(outs.map((i) => i.extent))
 }
 
 /** Arithmetic on values of rank 0: loops keep it in a register, evaluated before they start. */

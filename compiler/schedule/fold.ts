@@ -1,12 +1,15 @@
 /**
  * What a loop over time need not keep. In: the loops of an entry and who reads what. Out: per tensor the dimensions of
  * time along which all steps share one place, because each step's part is used in that step only. What the backward pass or
- * the next step reads keeps its place for every step.
+ * the next step reads keeps its place for every step, save a running sum: it is only ever added to, and read when the loop is
+ * done.
  */
 import type { Equation } from '../ir/types.ts'
 import { readsOf } from './dependence.ts'
 import type { Alias, LoopSegment, Segment } from './segments.ts'
 import { equationsOf } from './segments.ts'
+
+type Read = ReturnType<typeof readsOf>[number]
 
 /** `kept` are tensors that somebody outside the equations needs. */
 export function foldedTimes(
@@ -22,17 +25,29 @@ export function foldedTimes(
     }
     return counts
   }
-  const all = countReads(stages.flatMap(equationsOf))
+  const everything = stages.flatMap(equationsOf)
+  const all = countReads(everything)
+  const readers = new Map<string, { readonly reader: Equation; readonly read: Read }[]>()
+  for (const reader of everything) {
+    for (const read of readsOf(reader)) {
+      const known = readers.get(base(read.tensor))
+      if (known) known.push({ reader, read })
+      else readers.set(base(read.tensor), [{ reader, read }])
+    }
+  }
   const carried = new Set([...aliases.values()].map((a) => `${a.tensor} ${a.time}`))
   const folded = new Map<string, Set<number>>()
 
   const visitLoop = (loop: LoopSegment): void => {
     const inside = equationsOf(loop.segments)
     const own = countReads(inside)
-    for (const { target, outs, at } of inside) {
+    for (const equation of inside) {
+      const { target, outs, at } = equation
       // What is scattered to is set to zeros once, before the loop.
-      if (at || kept.has(target) || carried.has(`${target} ${loop.time.name}`)) continue
-      if (own.get(target) !== all.get(target)) continue
+      if (at || kept.has(target)) continue
+      if (carried.has(`${target} ${loop.time.name}`)) {
+        if (!isRunning(equation, loop, inside)) continue
+      } else if (own.get(target) !== all.get(target)) continue
       const dimension = outs.findIndex((i) => i.name === loop.time.name)
       if (dimension < 0) continue
       const known = folded.get(target)
@@ -40,6 +55,27 @@ export function foldedTimes(
       else folded.set(target, new Set([dimension]))
     }
     visitAll(loop.segments)
+  }
+  /** Reads itself one step away at the same element, and is read elsewhere at this step or, outside, at the last. */
+  const isRunning = (
+    equation: Equation,
+    loop: LoopSegment,
+    inside: readonly Equation[],
+  ): boolean => {
+    const { outs, target } = equation
+    const dimension = outs.findIndex((i) => i.name === loop.time.name)
+    const end = loop.down ? 0 : loop.time.extent.size - 1
+    return (readers.get(target) ?? []).every(({ reader, read }) => {
+      const time = read.at[dimension]
+      if (aliases.get(read.tensor)?.time === loop.time.name) {
+        const same = read.at.every(
+          (p, d) => d === dimension || (p.kind === 'index' && p.name === outs[d]!.name),
+        )
+        return reader === equation && same
+      }
+      if (inside.includes(reader)) return time?.kind === 'index' && time.name === loop.time.name
+      return time?.kind === 'const' && time.value === end
+    })
   }
   const visitAll = (segments: readonly Segment[]): void => {
     for (const segment of segments) if (segment.kind === 'loop') visitLoop(segment)
