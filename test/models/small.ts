@@ -21,7 +21,9 @@ export interface Small {
 }
 
 export const small: Readonly<Record<string, Small>> = {
+  autoencoder: { dims: { batch: 3, pixels: 12, hidden: 8, codes: 3 } },
   cnn: { dims: { batch: 2, side: 8, width: 4 } },
+  denoising: { dims: { batch: 3, pixels: 12, hidden: 8, codes: 3 } },
   fashion: { dims: { batch: 2, side: 8, width: 4 } },
   iris: { dims: { batch: 5 } },
   gpt: { dims: { batch: 2, length: 6, width: 8, heads: 2, depth: 1, steps: 30 } },
@@ -34,6 +36,7 @@ export const small: Readonly<Record<string, Small>> = {
   },
   regression: { dims: { batch: 9 } },
   rows: { dims: { batch: 3, side: 4, width: 5 } },
+  vae: { dims: { batch: 3, pixels: 12, hidden: 8, codes: 3 } },
   xor: { dims: { batch: 4 } },
 }
 
