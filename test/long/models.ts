@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { autoencoder } from './models/autoencoder.ts'
 import { iris, regression, xor } from './models/basic.ts'
 import { cnn, fashion } from './models/cnn.ts'
 import { gpt } from './models/gpt.ts'
@@ -18,6 +19,7 @@ const tasks: readonly Task[] = [
   iris,
   regression,
   xor,
+  autoencoder,
   cnn,
   fashion,
   lstm,
