@@ -1,8 +1,9 @@
 /**
  * The functions the language itself has; everything else is written in `.net`. Elementwise: exp log tanh sigmoid erf
  * sqrt sin cos abs sign floor ceil, min(a, b) max(a, b), where(test, a, b), float(x) int(x), stopgrad(x),
- * checkpoint(e), * onehot(label, c). With shapes: shape(x), rank(x), full(shape, value), and random(shape), uniform in [0, 1): a pure function of
- * seed, step, site and element; random(site, element) names the site.
+ * checkpoint(e), onehot(label, c). With shapes: shape(x), rank(x), full(shape, value), and random(shape), uniform in
+ * [0, 1): a pure function of seed, step, site and element; random(site, element) names the site, and is keyed by seed and
+ * step in predict blocks too (`netc grad` writes it).
  */
 
 import { binary, cast, constant, index, int, select } from '../ir/build.ts'
@@ -270,6 +271,7 @@ function random(values: readonly Value[], span: Span, ctx: Context): Value {
   }
   const count = (frame.counters.get('random(') ?? 0) + 1
   frame.counters.set('random(', count)
+  ctx.entry.draws = true
   const site = world.site(`${ctx.entry.group}/${frame.key}/${count}`)
   const shape = first?.shape ?? ctx.filling ?? []
   const element = linearElement(shape, ctx.times)

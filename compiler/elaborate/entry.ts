@@ -76,6 +76,8 @@ export class EntryBuilder {
   /** The last value that each state was given since the last stage began. */
   readonly assigned = new Map<string, string>()
   stream: Stream | undefined
+  /** It draws random numbers of its own: not those that somebody else's site and step name. */
+  draws = false
   readonly #persistent: { has(name: string): boolean }
   #sink: StageBuilder
   readonly #sinkTensors: (Map<string, Tensor> | undefined)[] = []

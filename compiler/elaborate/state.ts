@@ -6,7 +6,6 @@
  */
 
 import { add, int, read, sameExtent } from '../ir/build.ts'
-import { some } from '../ir/traverse.ts'
 import type { Scalar, Stream } from '../ir/types.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr, Statement, Target } from '../syntax/ast.ts'
@@ -190,10 +189,7 @@ function keep(
  * stream of its own, and one that updates states an entry that starts them afresh.
  */
 export function finishPredict(entry: EntryBuilder, span: Span, world: World): EntryBuilder[] {
-  const draws = entry.stages.some((stage) =>
-    stage.equations.some((e) => some(e.body, (node) => node.kind === 'random')),
-  )
-  if (draws) entry.stream = ownStream(entry, span, world)
+  if (entry.draws) entry.stream = ownStream(entry, span, world)
   const updated = entry.stages.flatMap((stage) => stage.updates.map((u) => u.target))
   if (updated.length === 0) return []
   const reset = new EntryBuilder(`${entry.name}_reset`, 'reset', 'init', world)
