@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { autoencoder } from './models/autoencoder.ts'
 import { iris, regression, xor } from './models/basic.ts'
 import { cnn, fashion } from './models/cnn.ts'
+import { gan } from './models/gan.ts'
 import { gpt } from './models/gpt.ts'
 import { mnist } from './models/mnist.ts'
 import { pronounce } from './models/pronounce.ts'
@@ -26,6 +27,7 @@ const tasks: readonly Task[] = [
   rows,
   gpt,
   pronounce,
+  gan,
 ]
 
 const { values: flags, positionals } = parseArgs({

@@ -25,6 +25,7 @@ export const small: Readonly<Record<string, Small>> = {
   cnn: { dims: { batch: 2, side: 8, width: 4 } },
   denoising: { dims: { batch: 3, pixels: 12, hidden: 8, codes: 3 } },
   fashion: { dims: { batch: 2, side: 8, width: 4 } },
+  gan: { dims: { batch: 2, side: 8, latent: 3, width: 2 }, adversarial: ['adversarial'] },
   iris: { dims: { batch: 5 } },
   gpt: { dims: { batch: 2, length: 6, width: 8, heads: 2, depth: 1, steps: 30 } },
   lstm: { dims: { batch: 2, length: 5, width: 8 } },
