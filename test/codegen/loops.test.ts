@@ -140,4 +140,20 @@ describe('memory', () => {
     const perStep = (peak(gated(100)) - peak(gated(50))) / 50
     expect(perStep).toBe(64)
   })
+
+  test.each([
+    ['up', '-', 9],
+    ['down', '+', 0],
+  ])('a running sum, %s, that is read at its end has the place of one step', (_, step, end) => {
+    const running = (later: string): Program =>
+      program(
+        'input x: f32[batch, 10, 6] temp s: f32[batch, 10, 6] temp y: f32[batch, 6]',
+        `s[n: batch, t: 10, k: 6] = s?[n, t ${step} 1, k] + x[n, t, k] * x[n, t, 5 - k]
+         y[n: batch, k: 6] = ${later}`,
+      )
+    const made = running(`s[n, ${end}, k]`)
+    compare(made)
+    compare(running('s[n, 4, k]'))
+    expect(peak(made)).toBeLessThan(peak(running('s[n, 4, k]')) / 5)
+  })
 })
