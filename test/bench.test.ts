@@ -1,0 +1,129 @@
+/**
+ * The benchmark without its rivals and without a clock: every network trains on its data, what is fed to all is the
+ * same every time, an engine that computes something else is found out, and the reports have their parts.
+ */
+import { describe, expect, test } from 'vitest'
+import { load } from '../runtime/index.ts'
+import { own } from './bench/engines.ts'
+import { compileWorkload, inputsOf } from './bench/prepare.ts'
+import { fault, lineOf, replaceMarked, rising, showLine, tables } from './bench/report.ts'
+import type { Measured } from './bench/types.ts'
+import { batchCount, batchesFor, type Workload, workloads } from './bench/workloads.ts'
+
+async function loaded({ network, entry }: Workload, dims: Workload['dims']) {
+  const { relaxed } = compileWorkload({ network, entry, dims } as Workload, {
+    targets: ['relaxed'],
+  })
+  const model = await load(relaxed!.wasm as BufferSource)
+  model.init(1)
+  return { model, inputs: inputsOf(relaxed!.manifest, entry) }
+}
+
+describe('netc learns', () => {
+  const trainings = workloads.filter((w) => w.kind === 'train' && w.id !== 'W1-128')
+  test.each(trainings)('$id', async (workload) => {
+    const { entry, turns } = workload
+    const dims = { ...workload.dims, ...workload.small }
+    const { model, inputs } = await loaded(workload, dims)
+    const batches = batchesFor(inputs, batchCount)
+    const values = []
+    for (let k = 0; k <= turns * batchCount; k++) {
+      values.push([model.train[entry]!(batches[k % batchCount]!).loss!])
+    }
+    expect(rising({ values } as unknown as Measured)).toBeUndefined()
+  })
+})
+
+test('the product of matrices is one', async () => {
+  const workload = workloads.find((w) => w.network === 'matmul')!
+  const { model, inputs } = await loaded(workload, { n: 5 })
+  const [feeds] = batchesFor(inputs, 1)
+  const { a, b } = feeds as { a: Float32Array; b: Float32Array }
+  const { c } = model.predict.product!(feeds!) as { c: Float32Array }
+  const at = (i: number, j: number): number =>
+    [0, 1, 2, 3, 4].reduce((sum, k) => sum + a[5 * i + k]! * b[5 * k + j]!, 0)
+  for (let i = 0; i < 25; i++) expect(c[i]).toBeCloseTo(at(Math.floor(i / 5), i % 5), 5)
+})
+
+test('networks that predict have the entry that is asked for', async () => {
+  const { inputs } = await loaded(workloads.find((w) => w.id === 'W3-infer')!, { batch: 1 })
+  expect(inputs.map((i) => [i.name, i.shape])).toEqual([['image', [1, 784]]])
+})
+
+describe('data', () => {
+  const inputs = [
+    { name: 'ids', shape: [3, 8] },
+    { name: 'next', shape: [3, 8] },
+  ]
+  test('is the same every time, and batches differ', () => {
+    const [first, second] = batchesFor(inputs, 2)
+    expect(batchesFor(inputs, 1)[0]).toEqual(first)
+    expect(second).not.toEqual(first)
+  })
+  test('the next characters are those behind', () => {
+    const { ids, next } = batchesFor(inputs, 1)[0]!
+    for (let n = 0; n < 3; n++) {
+      expect(next!.subarray(8 * n, 8 * n + 7)).toEqual(ids!.subarray(8 * n + 1, 8 * n + 8))
+    }
+  })
+})
+
+const measured = (ms: number, values: number[][] = [[2], [1]]): Measured => ({
+  ms,
+  values,
+  first: 20,
+  started: 50,
+  memory: 64,
+})
+const setting = { workload: 'W1', trains: true, flops: 4e7, peak: 40, bytes: 20_100, compiled: 500 }
+
+describe('reports', () => {
+  const netc = [measured(2), measured(4), measured(2)]
+  const mine = lineOf({ ...setting, engine: 'netc', build: 'relaxed' }, netc, netc)
+  const other = lineOf(
+    { ...setting, engine: 'tfjs', build: 'wasm' },
+    [measured(20), measured(20), measured(30)],
+    netc,
+  )
+
+  test('medians, rates and ratios pair by pair', () => {
+    expect(mine).toMatchObject({ median_ms: 2, gflops: 20, peak_share: 0.5, ratio: 1, threads: 1 })
+    expect(other).toMatchObject({ median_ms: 20, ratio: 10, ratios: [10, 5, 15] })
+    expect([other.loss_first, other.loss_last]).toEqual([2, 1])
+  })
+
+  test('the line says all of it', () => {
+    expect(showLine(other)).toContain('2.0 GFLOP/s')
+    expect(showLine(other)).toContain('ratio 10.00 (10.00 5.00 15.00)')
+    expect(showLine(other)).toContain('20 KB')
+  })
+
+  test('an engine that computes something else is found out', () => {
+    expect(fault(measured(1, [[2], [1]]), netc[0]!, true)).toBeUndefined()
+    expect(fault(measured(1, [[2.01], [1]]), netc[0]!, true)).toMatch('the loss of step 1 is 2.01')
+    expect(fault(measured(1, [[2], [1.1]]), netc[0]!, true)).toMatch('the loss of step 2')
+    expect(fault(measured(1, [[Number.NaN], [1]]), netc[0]!, true)).toMatch('NaN')
+    expect(rising(measured(1, [[2], [2.5]]))).toMatch('does not fall')
+  })
+
+  test('the tables have a column for each who ran', () => {
+    const engines = [...own, { name: 'tfjs', build: 'wasm', title: 'another' }]
+    const titles = { workloads, engines }
+    const text = tables([mine, other], titles)
+    const [head, rule, row, nothing] = text.split('\n')
+    expect(head).toBe('|  | netc `relaxed` | another |')
+    expect(rule).toMatch(/^(\| --- )+\|$/)
+    expect(row).toContain('2.00 ms, 20.0 GFLOP/s, 50 %')
+    expect(row).toContain('20.0 ms (10.0 ×)')
+    expect(nothing).toBe('')
+    expect(text).toContain('| bytes to download, gzip | 20 KB | 20 KB |')
+  })
+
+  test('a table replaces what stands between its marks, and nothing else', () => {
+    const text = 'a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n'
+    const once = replaceMarked(text, 'new')
+    expect(once).toBe('a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n')
+    expect(replaceMarked(once, 'new')).toBe(once)
+    expect(() => replaceMarked('nothing here', 'new')).toThrow('<!-- bench -->')
+  })
+})

@@ -1,0 +1,24 @@
+/** Who takes part: netc in both builds, and the rivals, each in one file. */
+export interface Contestant {
+  /** As `--rivals` and the JSON lines name it. */
+  readonly name: string
+  readonly build: string
+  readonly title: string
+  /** Its module beside this file: TypeScript that is bundled, or a Python script. */
+  readonly file: string
+  /** What else a page has to fetch, from the packages of test/bench. */
+  readonly fetched?: readonly string[]
+  readonly kinds: readonly ('train' | 'predict' | 'matmul')[]
+}
+
+const everything = ['train', 'predict', 'matmul'] as const
+
+export const own: readonly Contestant[] = [
+  { name: 'netc', build: 'relaxed', title: 'netc `relaxed`', file: 'netc.ts', kinds: everything },
+  { name: 'netc', build: 'simd', title: 'netc `simd`', file: 'netc.ts', kinds: everything },
+]
+
+export const rivals: readonly Contestant[] = []
+
+/** Left out, and why: printed so that nobody takes it for forgotten. */
+export const absent: readonly { readonly name: string; readonly reason: string }[] = []
