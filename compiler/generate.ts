@@ -8,6 +8,7 @@ import type { Program, Tensor } from './ir/types.ts'
 import { cacheBytes } from './schedule/block.ts'
 import { canonicalEntry } from './schedule/canonical.ts'
 import { type ScheduledEntry, type ScheduleOptions, scheduleEntry } from './schedule/kernels.ts'
+import { packReads } from './schedule/pack.ts'
 import { padReads } from './schedule/pad.ts'
 import { separateBlocks } from './schedule/separate.ts'
 import type { Target } from './wasm/assembler.ts'
@@ -42,11 +43,9 @@ export function schedule(program: Program, options: ScheduleOptions): Scheduled 
   const taken = new Set(persistent.keys())
   const tables = new Map<ScheduledEntry, ReadonlyMap<string, Tensor>>()
   const entries = program.entries.map((entry) => {
-    const canonical = separateBlocks(
-      padReads(canonicalEntry(entry, taken), persistent),
-      persistent,
-      options.cache ?? cacheBytes,
-    )
+    const cache = options.cache ?? cacheBytes
+    const padded = padReads(canonicalEntry(entry, taken), persistent)
+    const canonical = packReads(separateBlocks(padded, persistent, cache), persistent, cache)
     const tensors = new Map([...persistent, ...canonical.tensors.map((t) => [t.name, t] as const)])
     const scheduled = scheduleEntry(canonical, tensors, options)
     tables.set(scheduled, tensors)

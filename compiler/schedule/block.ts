@@ -7,7 +7,9 @@
  * The result is added to in memory, block by block. That is the same order of the same additions: a block ends where a
  * long sum's own blocks end (`flushLevel`), or, in a sum without such blocks, the tile goes on from the value in memory.
  */
-import { affineOf } from '../ir/affine.ts'
+import { affineOf, isDataDependent, rangeOf } from '../ir/affine.ts'
+import { staticExtent } from '../ir/build.ts'
+import { freeIndices } from '../ir/traverse.ts'
 import type { Index, ReduceOp, Scalar } from '../ir/types.ts'
 
 /** Sums of more terms are taken in blocks, so that their rounding errors stay small. */
@@ -31,12 +33,23 @@ export interface Blocks {
 export type Footprint = (extentOf: (name: string) => number) => number
 
 export function footprint(at: readonly Scalar[], shape: readonly number[]): Footprint {
-  const dims = at.map((position, d) => ({ affine: affineOf(position), size: shape[d]! }))
+  const dims = at.map((position, d) => ({
+    position,
+    affine: affineOf(position),
+    indices: [...freeIndices(position)],
+    size: shape[d]!,
+  }))
   return (extentOf) =>
-    dims.reduce((elements, { affine, size }) => {
-      if (!affine) return elements * size
+    dims.reduce((elements, { position, affine, indices, size }) => {
       let span = 1
-      for (const [name, factor] of affine.terms) span += Math.abs(factor) * (extentOf(name) - 1)
+      if (affine) {
+        for (const [name, factor] of affine.terms) span += Math.abs(factor) * (extentOf(name) - 1)
+      } else {
+        // The quotients and remainders of packed operands; what comes from data may be anywhere.
+        const running = new Map(indices.map((name) => [name, staticExtent(extentOf(name))]))
+        const range = isDataDependent(position) ? undefined : rangeOf(position, running)
+        span = range ? range.max - range.min + 1 : size
+      }
       return elements * Math.min(span, size)
     }, 1)
 }

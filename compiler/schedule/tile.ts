@@ -64,7 +64,7 @@ export function tile(
       dot: undefined,
       cost: node
         ? laneCost(lanes, inner) + (laneCost(lanes, all) + 1.5 * strided) / points
-        : laneCost(lanes, all) + 1.5 * strided,
+        : laneCost(lanes, all, outs) + 1.5 * strided,
     })
   }
   if (node && (node.op === 'sum' || node.op === 'max' || node.op === 'min' || node.op === 'prod')) {
@@ -93,7 +93,14 @@ export function tile(
     stored: e.at !== undefined || options.isStored(e.target),
     flushed: options.isState(e.target),
   }))
-  const shape = chooseTile(outs, best.lanes, best.dot, node !== undefined, inner)
+  const shape = chooseTile(
+    outs,
+    best.lanes,
+    best.dot,
+    node !== undefined,
+    node ? inner : all,
+    equations.length === 1 && first.body.kind === 'read',
+  )
   const loops = outs.filter((i) => i !== shape.rows && i !== best.lanes)
   const alone =
     equations.length === 1 &&
@@ -194,19 +201,30 @@ function canStore(equation: Equation, access: Access, lanes: Index): boolean {
   return !access.computedBy.has(lanes.name) && motion(access, lanes.name) === 'unit'
 }
 
-/** Estimated cost of one element when `lane` goes along the lanes. */
-function laneCost(lane: Index, operands: readonly Operand[]): number {
+/** Estimated cost of one element when `lane` goes along the lanes, where one of `rows` may go along the tile's rows. */
+function laneCost(lane: Index, operands: readonly Operand[], rows: readonly Index[] = []): number {
   const size = lane.extent.size
   const vectors = Math.ceil(size / 4) / size
   let cost = vectors
   for (const operand of operands) {
     if (operand.guards.has(lane.name) || laneStride(operand.access, lane.name) === undefined) {
       cost += 4
-    } else if (motion(operand.access, lane.name) === 'strided') cost += 1.5
-    else cost += vectors
+    } else if (motion(operand.access, lane.name) === 'strided') {
+      cost += rows.some((i) => isTransposed(operand, lane, i)) ? 0.75 : 1.5
+    } else cost += vectors
   }
   return cost
 }
+
+/** Whether 4 × 4 blocks of the operand can be loaded along `row` and turned in registers. */
+const isTransposed = ({ access, guards }: Operand, lane: Index, row: Index): boolean =>
+  row !== lane &&
+  fitsLanes(row) &&
+  row.extent.size >= 4 &&
+  guards.size === 0 &&
+  access.strides.get(row.name) === 1 &&
+  !access.computedBy.has(row.name) &&
+  motion(access, lane.name) === 'strided'
 
 type Shape = Pick<LoopNest, 'rows' | 'rowTile' | 'laneTile' | 'lanesOuter'>
 
@@ -216,10 +234,17 @@ function chooseTile(
   dot: string | undefined,
   reduces: boolean,
   operands: readonly Operand[],
+  bare: boolean,
 ): Shape {
   const vectors = lanes ? Math.ceil(lanes.extent.size / 4) : 1
   const none: Shape = { rows: undefined, rowTile: 1, laneTile: 1, lanesOuter: false }
-  if (!reduces) return { ...none, laneTile: Math.min(vectors, 2) }
+  if (!reduces) {
+    const turned = lanes && outs.find((i) => operands.some((o) => isTransposed(o, lanes, i)))
+    if (!turned) return { ...none, laneTile: Math.min(vectors, 2) }
+    // A plain copy takes whole cache lines.
+    const most = bare ? 16 : 4
+    return { ...none, rows: turned, rowTile: Math.min(most, turned.extent.size & ~3) }
+  }
 
   const moves = (operand: Operand, i: Index | undefined): boolean =>
     i !== undefined && (operand.access.strides.has(i.name) || operand.access.computedBy.has(i.name))

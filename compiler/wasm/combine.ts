@@ -60,5 +60,6 @@ export function laneMask(width: number): Uint8Array {
   return new Uint8Array(16).map((_, byte) => (byte < width * 4 ? 255 : 0))
 }
 
-const bytesOfLanes = (lanes: readonly number[]): number[] =>
+/** The shuffle of bytes that takes these lanes of two vectors, 0 to 3 of the first and 4 to 7 of the second. */
+export const bytesOfLanes = (lanes: readonly number[]): number[] =>
   lanes.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3])

@@ -37,6 +37,8 @@ export interface Context {
   readonly extents: ReadonlyMap<string, Extent>
   /** Lanes in use, 1 to 4; the others hold anything. */
   readonly width: number
+  /** The four rows of the tile, from `first` on, that this element is one of; set where such rows share transposed loads. */
+  readonly quad?: { readonly index: string; readonly first: number }
   /** Set where one lane of an element is computed by itself: `made` and `reduced` then hold it in this lane. */
   readonly lane?: number
   /** Values of this element that earlier equations of the nest made. */

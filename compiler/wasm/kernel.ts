@@ -177,9 +177,12 @@ class KernelEmitter {
     const tile = (inner: Scope, variable: Value | undefined, start: number, n: number): void =>
       body(
         inner,
-        Array.from({ length: n }, (_, r) =>
-          withIndex(context, rows.name, { variable, offset: start + r, varying: false }),
-        ),
+        Array.from({ length: n }, (_, r) => {
+          const row = withIndex(context, rows.name, { variable, offset: start + r, varying: false })
+          const first = r - (r % 4)
+          if (nest.reduction || first + 4 > n) return row
+          return { ...row, quad: { index: rows.name, first: start + first } }
+        }),
       )
     if (from === 0 && typeof to === 'number') {
       const whole = Math.floor(size / rowTile)

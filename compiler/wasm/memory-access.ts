@@ -9,7 +9,8 @@ import type { Scalar } from '../ir/types.ts'
 import { type Access, accessOf, isUniformTest, laneStride } from '../schedule/access.ts'
 import type { Slot } from '../schedule/types.ts'
 import { i32, type Ref, v128 } from './assembler.ts'
-import { type Context, inLane, varyingIndex } from './context.ts'
+import { bytesOfLanes } from './combine.ts'
+import { type Context, inLane, varyingIndex, withIndex } from './context.ts'
 import type { Int, Value } from './function.ts'
 import { integer, integerOf } from './integer.ts'
 
@@ -39,6 +40,10 @@ export function load(e: Read, context: Context): Value {
   }
   // Where all lanes go together, the first one says where and whether.
   const first = lanes === undefined ? context : inLane(context, 0)
+  const quad = stride > 1 && context.width === 4 && guard.length === 0 ? context.quad : undefined
+  if (quad && access.strides.get(quad.index) === 1 && !access.computedBy.has(quad.index)) {
+    return loadTransposed(e, entry, access, first, stride, quad)
+  }
   const place = placeOf(entry, access, first)
   const test = guardTest(guard, first)
   const width = stride === 0 ? 1 : context.width
@@ -94,6 +99,45 @@ function loadStrided(context: Context, pointer: () => Ref, offset: number, bytes
     value = module.v128.load32_lane(next.offset, 4, lane, next.pointer, value)
   }
   return value
+}
+
+/**
+ * One of the four rows of a 4 × 4 block that lies transposed in memory: neighbouring rows are neighbours there, lanes are
+ * `stride` apart. The block is loaded along the rows and turned in registers, once for all four.
+ */
+function loadTransposed(
+  e: Read,
+  entry: { slot: Slot; address: Value },
+  access: Access,
+  context: Context,
+  stride: number,
+  { index, first }: NonNullable<Context['quad']>,
+): Value {
+  const { build } = context.kernel
+  const { module } = build
+  const at = context.indices.get(index)!
+  const { pointer, offset } = placeOf(
+    entry,
+    access,
+    withIndex(context, index, { ...at, offset: first }),
+  )
+  const row = rowOf(e.tensor, context)
+  const column = (lane: number): Value =>
+    build.value(
+      `load ${pointer.local} ${offset + lane * stride * 4} 1 4 `,
+      v128,
+      [pointer, row],
+      () => module.v128.load(offset + lane * stride * 4, 4, build.get(pointer)),
+    )
+  const pick = (a: Value, b: Value, lanes: readonly number[]): Value =>
+    build.value(`pick ${a.local} ${b.local} ${lanes.join()}`, v128, [a, b], () =>
+      module.i8x16.shuffle(build.get(a), build.get(b), bytesOfLanes(lanes)),
+    )
+  const at4 = at.offset - first
+  const half = at4 < 2 ? [0, 4, 1, 5] : [2, 6, 3, 7]
+  const left = pick(column(0), column(1), half)
+  const right = pick(column(2), column(3), half)
+  return pick(left, right, at4 % 2 === 0 ? [0, 1, 4, 5] : [2, 3, 6, 7])
 }
 
 /** Each lane by itself, for reads whose position or guard no linear form describes. */
