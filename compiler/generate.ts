@@ -45,7 +45,8 @@ export function schedule(program: Program, options: ScheduleOptions): Scheduled 
   const entries = program.entries.map((entry) => {
     const cache = options.cache ?? cacheBytes
     const padded = padReads(canonicalEntry(entry, taken), persistent)
-    const canonical = packReads(separateBlocks(padded, persistent, cache), persistent, cache)
+    const separate = separateBlocks(padded, persistent, cache)
+    const canonical = options.fuse ? packReads(separate, persistent, cache) : separate
     const tensors = new Map([...persistent, ...canonical.tensors.map((t) => [t.name, t] as const)])
     const scheduled = scheduleEntry(canonical, tensors, options)
     tables.set(scheduled, tensors)

@@ -69,7 +69,7 @@ type GroupedSegment =
     }
 
 export interface ScheduleOptions {
-  /** False gives every equation a kernel of its own: for tests and for finding a fault. */
+  /** False gives every equation a kernel of its own and packs nothing: for tests and for finding a fault. */
   readonly fuse: boolean
   /** Bytes that operands may have before a sum runs in blocks: tests set it so that small sums do. */
   readonly cache?: number
