@@ -132,6 +132,7 @@ async function run(workload: Workload): Promise<(Line | NotRun)[]> {
     rows: dims.batch ?? 0,
     build,
     folder: here,
+    packages: fileURLToPath(new URL('node_modules', import.meta.url)),
     steps: trains ? turns * batchCount + 1 : 1,
     seconds,
   })

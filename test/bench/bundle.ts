@@ -30,6 +30,8 @@ async function bundled(options: BuildOptions): Promise<Uint8Array> {
 export async function bundle({ name, file }: Contestant, folder: string): Promise<string> {
   const code = await bundled({
     platform: 'node',
+    // As a page has them: the modules, not what is made for require.
+    mainFields: ['module', 'main'],
     // Packages that were written for require find it.
     banner: {
       js: `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(${JSON.stringify(`${here}engines.ts`)}); const __dirname = ${JSON.stringify(here)}; const __filename = ${JSON.stringify(`${here}engines.ts`)};`,

@@ -18,7 +18,16 @@ export const own: readonly Contestant[] = [
   { name: 'netc', build: 'simd', title: 'netc `simd`', file: 'netc.ts', kinds: everything },
 ]
 
-export const rivals: readonly Contestant[] = []
+export const rivals: readonly Contestant[] = [
+  {
+    name: 'tfjs',
+    build: 'wasm',
+    title: 'TensorFlow.js (wasm)',
+    file: 'rivals/tfjs.ts',
+    fetched: ['@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm'],
+    kinds: everything,
+  },
+]
 
 /** Left out, and why: printed so that nobody takes it for forgotten. */
 export const absent: readonly { readonly name: string; readonly reason: string }[] = []

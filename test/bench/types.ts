@@ -26,6 +26,8 @@ export interface Job {
   readonly build: string
   /** The folder of `prepare.ts`: modules, start.safetensors. */
   readonly folder: string
+  /** The folder of the rivals' packages. */
+  readonly packages: string
   /** Steps from the start whose losses are compared. The last one has the batch of the first. */
   readonly steps: number
   /** How long to measure. */
