@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
@@ -57,10 +58,15 @@ export async function bundle({ name, file }: Contestant, folder: string): Promis
 
 const gzipped = (bytes: Uint8Array): number => gzipSync(bytes, { level: 9 }).length
 
-/** Bytes, gzipped, of what a page fetches beside a model: the engine and, of a rival, the networks as code. */
+/**
+ * Bytes, gzipped, of what a page fetches beside a model: the engine and, of a rival, the networks as code. What is only
+ * imported when asked for, such as a backend for the GPU, does not count.
+ */
 export async function pageBytes({ name, file, fetched = [] }: Contestant): Promise<number> {
-  const code = await bundled({
-    entryPoints: [name === 'netc' ? '../../runtime/index.ts' : file],
+  const entry = name === 'netc' ? '../../runtime/index.ts' : file
+  const { outputFiles, metafile } = await build({
+    ...common,
+    entryPoints: [entry],
     platform: 'browser',
     external: [
       'node:*',
@@ -73,8 +79,23 @@ export async function pageBytes({ name, file, fetched = [] }: Contestant): Promi
       'os',
       'module',
     ],
+    splitting: true,
+    metafile: true,
+    outdir: 'page',
   })
-  const { resolve } = createRequire(`${here}engines.ts`)
-  const files = await Promise.all(fetched.map((path) => readFile(resolve(path))))
-  return [code, ...files].reduce((sum, bytes) => sum + gzipped(bytes), 0)
+  const chunks = metafile!.outputs
+  const needed = new Set(Object.keys(chunks).filter((chunk) => chunks[chunk]!.entryPoint === entry))
+  // A set that grows while it is walked.
+  for (const chunk of needed) {
+    for (const { path, kind } of chunks[chunk]?.imports ?? []) {
+      if (kind === 'import-statement' && chunks[path]) needed.add(path)
+    }
+  }
+  const code = [...needed].map((chunk) => {
+    const wanted = resolve(here, chunk)
+    return outputFiles!.find((o) => o.path === wanted)!.contents
+  })
+  const paths = createRequire(`${here}engines.ts`)
+  const files = await Promise.all(fetched.map((path) => readFile(paths.resolve(path))))
+  return [...code, ...files].reduce((sum, bytes) => sum + gzipped(bytes), 0)
 }

@@ -27,6 +27,7 @@ export const rivals: readonly Contestant[] = [
     fetched: ['@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm'],
     kinds: everything,
   },
+  { name: 'jax', build: 'wasm', title: 'jax-js (wasm)', file: 'rivals/jax.ts', kinds: everything },
 ]
 
 /** Left out, and why: printed so that nobody takes it for forgotten. */
