@@ -1,4 +1,4 @@
-// Builds netc: scalar functions → build/math.wasm → compiler/generated/ → dist/.
+// Builds netc: scalar functions → build/math*.wasm → compiler/generated/ → dist/.
 //
 // Every step records a hash of what it read and is skipped while that hash and its output stand,
 // so this is cheap enough to run before every test. `--force` runs all of them again.
@@ -25,7 +25,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const force = process.argv.includes('--force')
 
 const mathEntry = 'compiler/wasm/math/index.ts'
-const mathWasm = 'build/math.wasm'
+/** The scalar functions for each target. */
+const mathWasm = { simd: 'build/math.wasm', relaxed: 'build/math.relaxed.wasm' } as const
 const generated = 'compiler/generated'
 
 /** One step: what it reads (files or folders), what it leaves behind, how it is run. */
@@ -40,12 +41,17 @@ const steps: readonly Step[] = [
   {
     name: 'math',
     reads: ['compiler/wasm/math', 'asconfig.json'],
-    writes: [mathWasm],
+    writes: Object.values(mathWasm),
     run: buildMath,
   },
   {
     name: 'generated',
-    reads: [mathWasm, 'compiler/std', 'compiler/build.ts', 'compiler/wasm/pool.ts'],
+    reads: [
+      ...Object.values(mathWasm),
+      'compiler/std',
+      'compiler/build.ts',
+      'compiler/wasm/pool.ts',
+    ],
     writes: [`${generated}/math.ts`, `${generated}/std.ts`],
     run: generate,
   },
@@ -60,22 +66,30 @@ const steps: readonly Step[] = [
 function buildMath(): void {
   if (!existsSync(path(mathEntry))) {
     console.warn(`build: there is no ${mathEntry}, so this build has no scalar functions`)
-    write(mathWasm, '')
+    for (const file of Object.values(mathWasm)) write(file, '')
     return
   }
-  const fresh = `${mathWasm}.${process.pid}`
-  if (!tool('assemblyscript', 'asc', '--config', 'asconfig.json', '-o', fresh)) fail('asc')
-  renameSync(path(fresh), path(mathWasm))
+  for (const [target, file] of Object.entries(mathWasm)) {
+    const fresh = `${file}.${process.pid}`
+    const args = ['--config', 'asconfig.json', '--target', target, '-o', fresh]
+    if (!tool('assemblyscript', 'asc', ...args)) fail('asc')
+    renameSync(path(fresh), path(file))
+  }
 }
 
 function generate(): void {
-  const { functions, constants } = withConstantsInMemory(readFileSync(path(mathWasm)))
+  const libraries = Object.entries(mathWasm).map(([target, file]) => {
+    const { functions, constants } = withConstantsInMemory(readFileSync(path(file)))
+    return (
+      `  ${target}: {\n    functions:\n      '${functions.toString('base64')}',\n` +
+      `    constants:\n      '${constants.toString('base64')}',\n  },\n`
+    )
+  })
   write(
     `${generated}/math.ts`,
-    `/** The scalar functions of compiler/wasm/math as a wasm module, in base64. */\n` +
-      `export const mathWasm: string =\n  '${functions.toString('base64')}'\n` +
-      `/** What they load from \`mathPoolAddress\` (wasm/pool.ts) on, in base64. */\n` +
-      `export const mathConstants: string =\n  '${constants.toString('base64')}'\n`,
+    `/**\n * For each target the scalar functions of compiler/wasm/math as a wasm module, and what they load from\n` +
+      ` * \`mathPoolAddress\` (wasm/pool.ts) on, in base64.\n */\n` +
+      `export const math = {\n${libraries.join('')}} as const\n`,
   )
   const layers = files('compiler/std').filter((file) => file.endsWith('.net'))
   const entries = layers.map((file) => {
@@ -117,7 +131,7 @@ function withConstantsInMemory(wasm: Buffer): { functions: Buffer; constants: Bu
   before.dispose()
   if (4 * words.length > mathPoolBytes) fail(`a pool of ${4 * words.length} bytes`)
   const after = binaryen.parseText(text)
-  after.setFeatures(binaryen.Features.SIMD128)
+  after.setFeatures(binaryen.Features.SIMD128 | binaryen.Features.RelaxedSIMD)
   const functions = Buffer.from(after.emitBinary())
   after.dispose()
   return { functions, constants: Buffer.from(Int32Array.from(words, Number).buffer) }

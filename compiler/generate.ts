@@ -3,7 +3,7 @@
  * each target the wasm bytes and the manifest, and what the compile report says.
  */
 
-import { mathConstants, mathWasm } from './generated/math.ts'
+import { math } from './generated/math.ts'
 import type { Program, Tensor } from './ir/types.ts'
 import { cacheBytes } from './schedule/block.ts'
 import { canonicalEntry } from './schedule/canonical.ts'
@@ -66,15 +66,16 @@ export function generate(
     const { version, sourceText } = options
     const manifest = describe({ program, ...scheduled, version, sourceText }, target)
     modules[target] = {
-      wasm: emitModule({ program, ...scheduled, math: mathLibrary(), target, manifest }),
+      wasm: emitModule({ program, ...scheduled, math: mathLibrary(target), target, manifest }),
       manifest,
     }
   }
   return modules
 }
 
-/** The scalar functions. */
-export function mathLibrary(): MathLibrary {
+/** The scalar functions, for the relaxed build with fused multiply-adds. */
+export function mathLibrary(target: Target): MathLibrary {
   const bytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
-  return { functions: bytes(mathWasm), constants: bytes(mathConstants) }
+  const { functions, constants } = math[target]
+  return { functions: bytes(functions), constants: bytes(constants) }
 }

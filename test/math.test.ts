@@ -4,14 +4,15 @@
 
 import binaryen from 'binaryen'
 import { describe, expect, test } from 'vitest'
+import { mathLibrary } from '../compiler/generate.ts'
 import { threefry2x32, uniform } from '../compiler/ir/random.ts'
 import {
   BLOCK,
   createDriver,
+  type Driver,
   describeBits,
   erf,
   type MathName,
-  mathBytes,
   mathNames,
   measure,
   measurePow,
@@ -22,20 +23,24 @@ import {
   unaryNames,
 } from './support/ulp.ts'
 
-const driver = createDriver()
+const driver = createDriver('simd')
+const drivers = { simd: driver, relaxed: createDriver('relaxed') } as const
+const targets = ['simd', 'relaxed'] as const
 
 const GREATEST = 3.4028234663852886e38
 const SMALLEST = 2 ** -149
 
 /** The function at the given arguments; the lanes that remain hold what the last arguments are. */
-function evaluate(name: MathName, ...args: (readonly number[])[]): number[] {
-  const count = args[0]!.length
-  args.forEach((values, place) => {
-    for (let i = 0; i < count + 4; i++) driver.inputs[place]![i] = values[Math.min(i, count - 1)]!
-  })
-  driver.run(name, (count + 3) & ~3)
-  return [...driver.result.subarray(0, count)]
-}
+const evaluator =
+  (driver: Driver) =>
+  (name: MathName, ...args: (readonly number[])[]): number[] => {
+    const count = args[0]!.length
+    args.forEach((values, place) => {
+      for (let i = 0; i < count + 4; i++) driver.inputs[place]![i] = values[Math.min(i, count - 1)]!
+    })
+    driver.run(name, (count + 3) & ~3)
+    return [...driver.result.subarray(0, count)]
+  }
 
 /** Words of the generator, each argument being one number or as many as there are results. */
 function words(count: number, ...args: ((index: number) => number)[]): Uint32Array {
@@ -46,8 +51,9 @@ function words(count: number, ...args: ((index: number) => number)[]): Uint32Arr
   return driver.resultBits.slice(0, count)
 }
 
-describe('the module', () => {
-  const module = new WebAssembly.Module(mathBytes() as BufferSource)
+describe.each(targets)('the module for %s', (target) => {
+  const bytes = mathLibrary(target).functions
+  const module = new WebAssembly.Module(bytes as BufferSource)
 
   test('exports the functions and nothing else, and needs nothing', () => {
     expect(WebAssembly.Module.imports(module)).toEqual([])
@@ -56,7 +62,7 @@ describe('the module', () => {
   })
 
   test('has no data, globals or tables, and a memory for its loads alone', () => {
-    const read = binaryen.readBinary(mathBytes())
+    const read = binaryen.readBinary(bytes)
     const text = read.emitText()
     read.dispose()
     expect(text.match(/\((memory|data|global|table|elem|start)\b/g)).toEqual(['(memory'])
@@ -89,7 +95,10 @@ describe('the measure', () => {
   })
 })
 
-describe('accuracy', () => {
+describe.each(targets)('accuracy of %s', (target) => {
+  const driver = drivers[target]
+  const evaluate = evaluator(driver)
+
   test.each(unaryNames)('%s keeps its bound on a sample of every f32', (name) => {
     const { error, at } = measure(driver, name, { stride: 1021 })
     expect(error, at.map(describeBits).join()).toBeLessThanOrEqual(promised[name].bound)
@@ -146,7 +155,9 @@ describe('accuracy', () => {
   })
 })
 
-describe('special cases', () => {
+describe.each(targets)('special cases of %s', (target) => {
+  const evaluate = evaluator(drivers[target])
+
   const cases: Readonly<
     Record<(typeof unaryNames)[number], readonly (readonly [number, number])[]>
   > = {

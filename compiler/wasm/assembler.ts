@@ -48,9 +48,9 @@ export function newModule(target: Target): Module {
   return module
 }
 
-export function readModule(bytes: Uint8Array): Module {
+export function readModule(bytes: Uint8Array, target: Target): Module {
   const module = binaryen.readBinary(bytes)
-  module.setFeatures(features('simd'))
+  module.setFeatures(features(target))
   return module
 }
 

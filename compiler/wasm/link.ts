@@ -3,7 +3,7 @@
  * bytes of that library. Out: a function that gives the internal name of a math function.
  */
 import { InternalError } from '../support/diagnostic.ts'
-import { exportInfo, functionInfo, type Module, readModule } from './assembler.ts'
+import { exportInfo, functionInfo, type Module, readModule, type Target } from './assembler.ts'
 
 export interface MathLibrary {
   readonly functions: Uint8Array
@@ -12,8 +12,12 @@ export interface MathLibrary {
 }
 
 /** Copies all functions into `module`; those never called are removed when it is optimized. */
-export function linkMath(bytes: Uint8Array, module: Module): (name: string) => string {
-  const library = readModule(bytes)
+export function linkMath(
+  bytes: Uint8Array,
+  module: Module,
+  target: Target,
+): (name: string) => string {
+  const library = readModule(bytes, target)
   const names = new Map<string, string>()
   for (let k = 0; k < library.getNumExports(); k++) {
     const { name, value } = exportInfo(library.getExportByIndex(k))

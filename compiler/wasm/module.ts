@@ -123,7 +123,7 @@ class ModuleEmitter {
   constructor(input: ModuleInput, module: Module) {
     this.#input = input
     this.#module = module
-    const math = linkMath(input.math.functions, module)
+    const math = linkMath(input.math.functions, module, input.target)
     this.#math = (name) => {
       this.#callsMath = true
       return math(name)

@@ -51,7 +51,7 @@ const manifest = describe(description, target)
 const wasm = emitModule({
   program: lowered,
   ...scheduled,
-  math: mathLibrary(),
+  math: mathLibrary(target),
   target,
   manifest,
   exportKernels: true,

@@ -2,7 +2,8 @@
 // memory; references in f64; and the distance between the two in units in the last place of f32.
 
 import binaryen from 'binaryen'
-import { mathConstants, mathWasm } from '../../compiler/generated/math.ts'
+import { mathLibrary } from '../../compiler/generate.ts'
+import type { Target } from '../../compiler/wasm/assembler.ts'
 import { mathPoolAddress } from '../../compiler/wasm/pool.ts'
 
 /** How many numbers one call of a driver computes. */
@@ -38,20 +39,16 @@ export interface Driver {
   run(name: MathName, count?: number): void
 }
 
-/** The math module as it is built. */
-export function mathBytes(): Uint8Array {
-  return new Uint8Array(Buffer.from(mathWasm, 'base64'))
-}
-
 /** Wraps every function of the math module into a loop over memory and instantiates it. */
-export function createDriver(options: { readonly inline: boolean } = { inline: false }): Driver {
+export function createDriver(target: Target, options = { inline: false }): Driver {
   const bytes = BLOCK * 4
-  const module = binaryen.readBinary(mathBytes())
+  const library = mathLibrary(target)
+  const module = binaryen.readBinary(library.functions)
   module.setFeatures(binaryen.Features.All)
   const pages = 1 + 5 * (bytes >> 16)
   const constants = {
     offset: module.i32.const(mathPoolAddress),
-    data: Buffer.from(mathConstants, 'base64'),
+    data: library.constants,
     passive: false,
   }
   module.setMemory(pages, pages, 'memory', [constants])

@@ -1,7 +1,8 @@
 // Pieces that several functions of this library share.
 //
 // Every value is a v128; where nothing else is said its lanes are f32x4. Nothing here touches
-// memory, and arithmetic is never fused, so that every engine computes the same bits.
+// memory. The library is built twice: for the `simd` build arithmetic is never fused, so that every
+// engine computes the same bits; for the `relaxed` one `mulAdd` and its like are one instruction.
 //
 // All minimax coefficients of this library were found alike: Remez exchange in 40 digits for the
 // error that the file names; then, for f32, they were rounded one after the other, and those that
@@ -17,9 +18,27 @@ const LOG2_E: f32 = 1.44269504
 export const LN2_HIGH: f32 = 0.693359375
 export const LN2_LOW: f32 = -2.12194440e-4
 
-/** a * b + c, rounded after each step. */
+/** a * b + c; without relaxed SIMD rounded after each step. */
+// @ts-ignore: decorator
+@inline
 export function mulAdd(a: v128, b: v128, c: f32): v128 {
-  return f32x4.add(f32x4.mul(a, b), f32x4.splat(c))
+  return mulAddTo(f32x4.splat(c), a, b)
+}
+
+/** c + a * b. */
+// @ts-ignore: decorator
+@inline
+export function mulAddTo(c: v128, a: v128, b: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c)
+  return f32x4.add(c, f32x4.mul(a, b))
+}
+
+/** c - a * b. */
+// @ts-ignore: decorator
+@inline
+export function mulSubFrom(c: v128, a: v128, b: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, c)
+  return f32x4.sub(c, f32x4.mul(a, b))
 }
 
 /** The sign bits of x, given its absolute value. */
@@ -38,8 +57,8 @@ export function nearestPowerOfTwo(x: v128, magic: f32): v128 {
 /** x - n ln 2, where n = biased - magic: at most 0.35 in magnitude. */
 export function reduceByLn2(x: v128, biased: v128, magic: f32): v128 {
   const n = f32x4.sub(biased, f32x4.splat(magic))
-  const high = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)))
-  return f32x4.sub(high, f32x4.mul(n, f32x4.splat(LN2_LOW)))
+  const high = mulSubFrom(x, n, f32x4.splat(LN2_HIGH))
+  return mulSubFrom(high, n, f32x4.splat(LN2_LOW))
 }
 
 /** e^r - 1 for |r| <= 0.35 as r + r^2 q(r), minimax for the relative error of e^r - 1: 2^-26.1. */
@@ -49,7 +68,7 @@ export function expm1Reduced(r: v128): v128 {
   q = mulAdd(q, r, 0.0416674353)
   q = mulAdd(q, r, 0.166665465)
   q = mulAdd(q, r, 0.49999997)
-  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), q))
+  return mulAddTo(r, f32x4.mul(r, r), q)
 }
 
 const EXP2_MAGIC: f32 = ROUND + 127

@@ -4,7 +4,7 @@
 // 1) above, where the error of the power counts by three eighths at most, so that 2^(2|x| / ln 2)
 // needs no exact reduction. Worst error over every f32: 1.84 ULP.
 
-import { exp2, mulAdd, signOf } from './common'
+import { exp2, mulAdd, mulAddTo, signOf } from './common'
 
 const TWO_LOG2_E: f32 = 2.88539004
 
@@ -24,5 +24,5 @@ function tanhNear(a: v128, z: v128): v128 {
   p = mulAdd(p, z, -0.05267201)
   p = mulAdd(p, z, 0.13320729)
   p = mulAdd(p, z, -0.33332947)
-  return f32x4.add(a, f32x4.mul(f32x4.mul(a, z), p))
+  return mulAddTo(a, f32x4.mul(a, z), p)
 }
