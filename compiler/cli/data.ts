@@ -63,12 +63,29 @@ export class ModelData {
     )
   }
 
-  /** Reads source `name`; classes and scales come from the source `train`. */
+  /** What `block` is trained on: `BLOCK_train` where the model has that source, else `train`. */
+  trainOf(block: string): string {
+    return this.has(`${block}_train`) ? `${block}_train` : 'train'
+  }
+
+  /** What `block` is tested on: `BLOCK_test` or, unless it is trained on data of its own, `test`. */
+  testOf(block: string): string | undefined {
+    const own = `${block}_test`
+    if (this.has(own)) return own
+    return this.trainOf(block) === 'train' && this.has('test') ? 'test' : undefined
+  }
+
+  /** What a command reads for `block` where no source is named. */
+  usualOf(block: string): string {
+    return this.testOf(block) ?? this.trainOf(block)
+  }
+
+  /** Reads source `name`; classes and scales come from the training data that it belongs to. */
   async dataset(name: string): Promise<Dataset> {
     const known = this.#read.get(name)
     if (known) return known
     const source = this.source(name)
-    const encoding = name === 'train' ? undefined : await this.encoding()
+    const encoding = name === this.#trainingOf(name) ? undefined : await this.encoding(name)
     const dataset = await this.#try(source, () =>
       readSource(source, this.#open, {
         ...(encoding && { encoding }),
@@ -81,14 +98,21 @@ export class ModelData {
     return dataset
   }
 
-  /** The classes and scales of the training rows, where there are any. */
-  async encoding(): Promise<Encoding | undefined> {
-    return this.has('train') ? (await this.dataset('train')).encoding : undefined
+  /** The training data whose classes and scales the source `name` has: `B_train` for `B_test` and any other `B_…`. */
+  #trainingOf(name: string): string {
+    const own = this.names.filter((n) => n.endsWith('_train') && name.startsWith(n.slice(0, -5)))
+    return own.sort((a, b) => b.length - a.length)[0] ?? 'train'
   }
 
-  /** The names of classes that the training data has, a list for each column of names. */
-  async classes(): Promise<readonly (readonly string[])[]> {
-    return [...((await this.encoding())?.classes.values() ?? [])]
+  /** The classes and scales of the training rows that the source `name` belongs to, where there are any. */
+  async encoding(name: string): Promise<Encoding | undefined> {
+    const train = this.#trainingOf(name)
+    return this.has(train) ? (await this.dataset(train)).encoding : undefined
+  }
+
+  /** The names of its classes, a list for each column of names. */
+  async classes(name: string): Promise<readonly (readonly string[])[]> {
+    return [...((await this.encoding(name))?.classes.values() ?? [])]
   }
 
   /** The source's columns as feeds for `inputs`. */

@@ -15,7 +15,10 @@ counts is shown as a matrix, with precision, recall and F1 of each class and the
   positionals: [1, 1],
   options: {
     weights: common.weights,
-    data: { value: 'NAME', text: 'the source of the data block (default test, else train)' },
+    data: {
+      value: 'NAME',
+      text: 'the source of the data block (default BLOCK_test or test, else what is trained on)',
+    },
     block: common.block,
     dim: common.dim,
     target: common.target,
@@ -28,11 +31,11 @@ counts is shown as a matrix, with precision, recall and F1 of each class and the
     const session = await open(file, options, io)
     const entry = chooseEntry(session, 'eval', call.text('block'))
     loadWeights(session.model, call)
-    const source = call.text('data') ?? (session.data.has('test') ? 'test' : 'train')
+    const source = call.text('data') ?? session.data.usualOf(entry.of)
     const feeds = entry.inputs.length > 0 ? await session.data.feeds(source, entry.inputs) : {}
     const evaluation = await session.model.measure(entry.of, feeds)
     const { metrics } = evaluation
-    const classes = entry.inputs.length > 0 ? await session.data.classes() : []
+    const classes = entry.inputs.length > 0 ? await session.data.classes(source) : []
     if (options.json) {
       const tensors = tensorsAsJson(evaluation, entry, classes)
       json(io, {

@@ -90,7 +90,7 @@ async function feedsFor(
     const rows = values ? values.length / product(first.shape.slice(1)) : 1
     return { rows: range(Math.ceil(rows)), feeds }
   }
-  const source = request.data ?? (data.has('test') ? 'test' : 'train')
+  const source = request.data ?? data.usualOf(entry.of)
   const dataset = input
     ? await readInput(input, data, entry.inputs.length)
     : await data.dataset(source)

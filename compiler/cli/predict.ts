@@ -97,7 +97,7 @@ with --in: each of N further calls is fed the token that the call before made.`,
       results = run({}, { [dim.name]: rows })
     } else {
       const input = call.text('input')
-      const source = call.text('data') ?? 'test'
+      const source = call.text('data') ?? data.testOf(entry.of) ?? 'test'
       const dataset = input
         ? await readInput(input, data, entry.inputs.length)
         : await data.dataset(source)
@@ -181,7 +181,7 @@ async function byRow(
     if (entry.inputs.length === 0) calls = Array.from({ length: limit ?? 1 }, () => ({}))
   } else {
     const input = call.text('input')
-    const source = call.text('data') ?? 'test'
+    const source = call.text('data') ?? data.testOf(entry.of) ?? 'test'
     const dataset = input
       ? await readInput(input, data, entry.inputs.length)
       : await data.dataset(source)

@@ -33,7 +33,9 @@ export const train: Command = {
   name: 'train',
   usage: 'MODEL.net [options]',
   summary: 'Compile a model, train it on its data, and save the weights.',
-  details: `The data block's source \`train\` is trained on and \`test\`, if there is one, evaluated at the end.
+  details: `The data block's source \`train\` is trained on and \`test\`, if there is one, evaluated at the end;
+a block NAME of several may have data of its own, \`NAME_train\` and \`NAME_test\`. With --weights a
+block goes on from what another one has learned.
 An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same bits.
 
   netc train m.net --epochs 100 --validation 0.1 --early-stop accuracy --patience 5
@@ -162,10 +164,11 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   // Before the evaluation: an interrupt from here on loses nothing.
   replaceFile(out, model.save())
   if (checkpoint) removeCheckpoint(path)
-  const tested = session.data.has('test')
+  const test = session.data.testOf(entry.of)
+  const tested = test
     ? {
-        rows: (await session.data.dataset('test')).rows,
-        feeds: await session.data.feeds('test', entry.inputs),
+        rows: (await session.data.dataset(test)).rows,
+        feeds: await session.data.feeds(test, entry.inputs),
       }
     : undefined
   const seen = tested ? someRows(feeds, entry, tested.rows) : feeds
@@ -285,8 +288,9 @@ async function prepare(
   let entry = chooseEntry(session, 'train', block)
   const dim = entry.inputs.find((i) => i.bounds[0])?.bounds[0] ?? undefined
   const limit = session.model.manifest.dims.find((d) => d.name === dim)?.max ?? 1
-  const feeds = entry.inputs.length > 0 ? await session.data.feeds('train', entry.inputs) : {}
-  const rows = dim === undefined ? 1 : (await session.data.dataset('train')).rows
+  const source = session.data.trainOf(entry.of)
+  const feeds = entry.inputs.length > 0 ? await session.data.feeds(source, entry.inputs) : {}
+  const rows = dim === undefined ? 1 : (await session.data.dataset(source)).rows
   const trained = typeof validation === 'number' ? rows - Math.round(rows * validation) : rows
   batch = Math.min(batch === 0 ? trained : (batch ?? limit), trained)
   if (batch > limit && dim !== undefined) {

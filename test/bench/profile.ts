@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { readDataFile } from '../../compiler/cli/model-file.ts'
 import { analyze, lower } from '../../compiler/compile.ts'
 import { mathLibrary, schedule } from '../../compiler/generate.ts'
 import type { Index } from '../../compiler/ir/types.ts'
@@ -42,7 +43,7 @@ const dims = Object.fromEntries(
   options.dim.map((d) => d.split('=')).map(([n, s]) => [n, Number(s)]),
 )
 const started = performance.now()
-const { program, diagnostics } = analyze(text, { file, dims })
+const { program, diagnostics } = analyze(text, { file, dims, readFile: readDataFile })
 if (!program) throw new Error(diagnostics.map((d) => d.message).join('\n'))
 const lowered = lower(program)
 const scheduled = schedule(lowered, { fuse: !options.alone })

@@ -22,6 +22,20 @@ export interface Small {
 
 export const small: Readonly<Record<string, Small>> = {
   autoencoder: { dims: { batch: 3, pixels: 12, hidden: 8, codes: 3 } },
+  bert: {
+    dims: {
+      batch: 2,
+      length: 24,
+      letters: 3,
+      width: 4,
+      heads: 2,
+      blocks: 1,
+      steps: 30,
+      tuning: 30,
+    },
+    set: { 'masked.lr': 0.2, 'masked.lr_2': 0.3, 'syllables.lr': 0.05 },
+    samples: 1,
+  },
   cnn: { dims: { batch: 2, side: 8, width: 4 } },
   denoising: { dims: { batch: 3, pixels: 12, hidden: 8, codes: 3 } },
   fashion: { dims: { batch: 2, side: 8, width: 4 } },
