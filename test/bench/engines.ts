@@ -28,6 +28,21 @@ export const rivals: readonly Contestant[] = [
     kinds: everything,
   },
   { name: 'jax', build: 'wasm', title: 'jax-js (wasm)', file: 'rivals/jax.ts', kinds: everything },
+  {
+    name: 'ort',
+    build: 'wasm',
+    title: 'ONNX Runtime Web (wasm)',
+    file: 'rivals/ort.ts',
+    fetched: ['onnxruntime-web/ort-wasm-simd-threaded.wasm'],
+    kinds: ['predict', 'matmul'],
+  },
+  {
+    name: 'torch',
+    build: 'native',
+    title: 'PyTorch (native, one thread)',
+    file: 'rivals/torch_rival.py',
+    kinds: everything,
+  },
 ]
 
 /** Left out, and why: printed so that nobody takes it for forgotten. */
