@@ -2,6 +2,7 @@
  * The benchmark without its rivals and without a clock: every network trains on its data, what is fed to all is the
  * same every time, an engine that computes something else is found out, and the reports have their parts.
  */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { load } from '../runtime/index.ts'
 import { own } from './bench/engines.ts'
@@ -125,5 +126,6 @@ describe('reports', () => {
     expect(once).toBe('a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n')
     expect(replaceMarked(once, 'new')).toBe(once)
     expect(() => replaceMarked('nothing here', 'new')).toThrow('<!-- bench -->')
+    expect(replaceMarked(readFileSync('README.md', 'utf8'), 'new')).toContain('\nnew\n')
   })
 })
