@@ -11,6 +11,7 @@ import { verify } from './ir/verify.ts'
 import { cse } from './passes/cse.ts'
 import { dce } from './passes/dce.ts'
 import { expose } from './passes/expose.ts'
+import { factors } from './passes/factors.ts'
 import { inline } from './passes/inline.ts'
 import { masks } from './passes/masks.ts'
 import { monitor } from './passes/monitor.ts'
@@ -23,7 +24,7 @@ import { version } from './version.ts'
 import type { Target } from './wasm/assembler.ts'
 
 /** In the order they run. Simplification meets what differentiation wrote; sharing then finds more that is equal. */
-export const passes: readonly Pass[] = [differentiate, simplify, masks, cse, inline, dce]
+export const passes: readonly Pass[] = [differentiate, simplify, masks, cse, inline, factors, dce]
 
 /** Where `netc ir --after` can stop; `elaborate` is before every pass. */
 export const passNames: readonly string[] = ['elaborate', ...passes.map((p) => p.name)]

@@ -5,6 +5,7 @@ import { printProgram } from '../../compiler/ir/print.ts'
 import { verify } from '../../compiler/ir/verify.ts'
 import { cse } from '../../compiler/passes/cse.ts'
 import { dce } from '../../compiler/passes/dce.ts'
+import { factors } from '../../compiler/passes/factors.ts'
 import { inline } from '../../compiler/passes/inline.ts'
 import { masks } from '../../compiler/passes/masks.ts'
 import type { Pass } from '../../compiler/passes/pass.ts'
@@ -198,5 +199,45 @@ describe('masks', () => {
       const text = `s[i: 9, j: 9] = w[i % 5] * w[j % 5]\ny[j: 9, e: 16] = ${body}`
       expect(after(masks, text)).toEqual(text.split('\n'))
     }
+  })
+})
+
+describe('factors', () => {
+  test('what shares a function with an equation before is computed beside it', () => {
+    const equations = after(
+      factors,
+      `a[n: batch, i: 5] = x[n, i] * erf(0.5 * x[n, i])
+       s[n: batch] = sum[i: 5](a[n, i])
+       y[b: batch, c: 5] = s[b] * (erf(0.5 * x[b, c]) + x[b, c] * exp(x[b, c]))`,
+    )
+    expect(equations).toEqual([
+      'a[n: batch, i: 5] = x[n, i] * erf(0.5 * x[n, i])',
+      'a_factor[n: batch, i: 5] = erf(0.5 * x[n, i]) + x[n, i] * exp(x[n, i])',
+      's[n: batch] = sum[i: 5](a[n, i])',
+      'y[b: batch, c: 5] = s[b] * a_factor[b, c]',
+    ])
+  })
+  test.each([
+    ['of other elements', `y[n: batch, i: 5] = s[n] * exp(x[n, 4 - i])`],
+    ['of another argument', `y[n: batch, i: 5] = s[n] * exp(2.0 * x[n, i])`],
+    ['in a sum', `y[n: batch] = s[n] + sum[i: 5](exp(x[n, i]))`],
+    ['with nothing else', `y[n: batch, i: 5] = 2.0 * exp(x[n, i]) - x[n, i]`],
+  ])('but not one %s', (_, text) => {
+    const before = `a[n: batch, i: 5] = exp(x[n, i])\ns[n: batch] = sum[i: 5](a[n, i])\n${text}`
+    expect(after(factors, before)).toEqual(before.split('\n'))
+  })
+  test('of what reads later tensors too, the part that does not', () => {
+    const equations = after(
+      factors,
+      `a[n: batch, i: 5] = exp(x[n, i])
+       s[n: batch] = sum[i: 5](a[n, i])
+       y[n: batch, i: 5] = s[n] * sin(s[n] + 2.0 * exp(x[n, i]))`,
+    )
+    expect(equations).toEqual([
+      'a[n: batch, i: 5] = exp(x[n, i])',
+      'a_factor[n: batch, i: 5] = 2.0 * exp(x[n, i])',
+      's[n: batch] = sum[i: 5](a[n, i])',
+      'y[n: batch, i: 5] = s[n] * sin(s[n] + a_factor[n, i])',
+    ])
   })
 })

@@ -7,6 +7,7 @@ import type { Program } from '../../compiler/ir/types.ts'
 import { verify } from '../../compiler/ir/verify.ts'
 import { cse } from '../../compiler/passes/cse.ts'
 import { dce } from '../../compiler/passes/dce.ts'
+import { factors } from '../../compiler/passes/factors.ts'
 import { inline } from '../../compiler/passes/inline.ts'
 import { masks } from '../../compiler/passes/masks.ts'
 import type { Pass } from '../../compiler/passes/pass.ts'
@@ -49,25 +50,28 @@ function expectSame(before: Program, after: Program, entry: string, seed: number
   }
 }
 
-describe.each<Pass>([simplify, masks, cse, dce, inline])('$name keeps the meaning', (pass) => {
-  test('of forward programs', () => {
-    for (let seed = 1; seed <= programs; seed++) {
-      const program = made(seed)
-      const after = pass.run(program)
-      verify(after, pass.name)
-      expectSame(program, after, 'p', seed)
-    }
-  })
-  test('of differentiated programs', () => {
-    for (let seed = 1; seed <= programs; seed++) {
-      const program = differentiate.run(made(seed, { train: true, smooth: true }))
-      verify(program, 'differentiate')
-      const after = pass.run(program)
-      verify(after, pass.name)
-      expectSame(program, after, 't', seed)
-    }
-  })
-})
+describe.each<Pass>([simplify, masks, cse, dce, inline, factors])(
+  '$name keeps the meaning',
+  (pass) => {
+    test('of forward programs', () => {
+      for (let seed = 1; seed <= programs; seed++) {
+        const program = made(seed)
+        const after = pass.run(program)
+        verify(after, pass.name)
+        expectSame(program, after, 'p', seed)
+      }
+    })
+    test('of differentiated programs', () => {
+      for (let seed = 1; seed <= programs; seed++) {
+        const program = differentiate.run(made(seed, { train: true, smooth: true }))
+        verify(program, 'differentiate')
+        const after = pass.run(program)
+        verify(after, pass.name)
+        expectSame(program, after, 't', seed)
+      }
+    })
+  },
+)
 
 // Not inlining: what it took in may be simplified so far that more can be taken in.
 test.each<Pass>([simplify, cse, dce])('$name twice is $name once', (pass) => {
@@ -78,7 +82,7 @@ test.each<Pass>([simplify, cse, dce])('$name twice is $name once', (pass) => {
 })
 
 test('all passes in a row keep the meaning', () => {
-  const passes = [simplify, masks, cse, inline, simplify, cse, dce]
+  const passes = [simplify, masks, cse, inline, factors, simplify, cse, dce]
   for (let seed = 1; seed <= programs; seed++) {
     const program = differentiate.run(made(seed, { train: true, smooth: true }))
     let after = program
