@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { autoencoder } from './models/autoencoder.ts'
 import { iris, regression, xor } from './models/basic.ts'
+import { bert } from './models/bert.ts'
 import { cnn, fashion } from './models/cnn.ts'
 import { gan } from './models/gan.ts'
 import { gpt } from './models/gpt.ts'
@@ -26,6 +27,7 @@ const tasks: readonly Task[] = [
   lstm,
   rows,
   gpt,
+  bert,
   pronounce,
   gan,
 ]
