@@ -192,6 +192,9 @@ function fuseRows(
 const inAny = (rows: ReadonlyMap<number, readonly number[]>, node: number): boolean =>
   [...rows.values()].some((members) => members.includes(node))
 
+/** A vector of weights that every row reads: with this many elements it stays in the nearest cache. */
+const smallVector = 1024
+
 /** A group that no operand of is reused from row to row, so that row by row costs nothing. */
 function isLight(group: readonly Equation[], options: GroupOptions): boolean {
   const first = group[0]!
@@ -208,6 +211,9 @@ function isLight(group: readonly Equation[], options: GroupOptions): boolean {
     const touches = (name: string): boolean =>
       access.strides.has(name) || access.computedBy.has(name)
     if (![...over].some(touches)) return true
+    const alone = first.outs.every((i) => !touches(i.name))
+    const elements = options.shapeOf(r.tensor).reduce((n, size) => n * size, 1)
+    if (alone && elements <= smallVector) return true
     // Neighbouring rows that lie side by side, as the columns of a matrix do, want to go along the lanes.
     return touches(row.name) && laneStride(access, row.name) !== 1
   })
