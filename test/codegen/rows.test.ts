@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { compile, lower } from '../../compiler/compile.ts'
 import { schedule } from '../../compiler/generate.ts'
 import { kernelsOf } from '../../compiler/schedule/kernels.ts'
-import type { LoopNest } from '../../compiler/schedule/types.ts'
+import type { Kernel, LoopNest } from '../../compiler/schedule/types.ts'
 
 /** The nest that makes a tensor in the program's train block. */
 function nestOf(text: string, target: string): LoopNest {
@@ -39,4 +39,20 @@ net f(x: [batch, ${w}, ${w}, 16]) -> [batch, 4] {
 }
 train t(x: [batch, ${w}, ${w}, 16], label: int[batch]) { minimize cross_entropy(f(x), label) using sgd(0.1) }`
   expect(nestOf(text, 'f.conv2d_2').rows?.name).toBe(rows)
+})
+
+test('the backward pass of layer norm shares one loop over rows', () => {
+  const text = `dim batch <= 8
+net f(x: [batch, 6, 12]) -> [batch, 6, 4] { x |> dense(20) |> layer_norm |> dense(4) }
+train t(x: [batch, 6, 12], y: [batch, 6, 4]) { minimize mse(f(x), y) using sgd(0.1) }`
+  const { program } = compile(text, { targets: [] })
+  const entry = schedule(lower(program!), { fuse: true }).entries.find(
+    (e) => e.entry.kind === 'train',
+  )!
+  const kernels = entry.stages.flatMap((s) => s.steps.flatMap(kernelsOf))
+  const kernelOf = (target: string): Kernel | undefined =>
+    kernels.find((k) => k.equations.some((e) => e.target === target))
+  const shared = ['s', 'd', 'm'].map((name) => kernelOf(`d_f.layer_norm_1.${name}`))
+  expect(kernelOf('d_f.dense_1')?.nest.kind).toBe('rows')
+  expect(new Set([kernelOf('d_f.dense_1'), ...shared]).size).toBe(1)
 })
