@@ -7,7 +7,8 @@ import { describe, expect, test } from 'vitest'
 import { load } from '../runtime/index.ts'
 import { own } from './bench/engines.ts'
 import { compileWorkload, inputsOf } from './bench/prepare.ts'
-import { fault, lineOf, replaceMarked, rising, showLine, tables } from './bench/report.ts'
+import { fault, lineOf, median, replaceMarked, rising, showLine, tables } from './bench/report.ts'
+import { Graph, transposed } from './bench/rivals/onnx.ts'
 import type { Measured } from './bench/types.ts'
 import { batchCount, batchesFor, type Workload, workloads } from './bench/workloads.ts'
 
@@ -93,6 +94,11 @@ describe('reports', () => {
     expect([other.loss_first, other.loss_last]).toEqual([2, 1])
   })
 
+  test('the median of an even number is between the middle ones', () => {
+    expect(median([4, 1, 9, 2])).toBe(3)
+    expect(median([7, 1, 2])).toBe(2)
+  })
+
   test('the line says all of it', () => {
     expect(showLine(other)).toContain('2.0 GFLOP/s')
     expect(showLine(other)).toContain('ratio 10.00 (10.00 5.00 15.00)')
@@ -127,5 +133,36 @@ describe('reports', () => {
     expect(replaceMarked(once, 'new')).toBe(once)
     expect(() => replaceMarked('nothing here', 'new')).toThrow('<!-- bench -->')
     expect(replaceMarked(readFileSync('README.md', 'utf8'), 'new')).toContain('\nnew\n')
+  })
+})
+
+describe('ONNX models', () => {
+  test('are protobuf as the format has it', () => {
+    const graph = new Graph()
+    graph.input({ name: 'x', type: 'f32', shape: [300] })
+    graph.run('Scale', ['x'], ['y'], { by: -1, eps: { float: 1 } }, 'd')
+    graph.output({ name: 'y', type: 'bool' })
+    const hex = Buffer.from(graph.encode()).toString('hex')
+    // node { input, output, name, op_type, attribute: by = -1 (64 bits of ones), eps = 1.0; domain }
+    const attributes = '2a120a02627918ffffffffffffffffff01a00102' + '2a0d0a03657073150000803fa00101'
+    const node = `0a01781201791a075363616c655f3122055363616c65${attributes}3a0164`
+    expect(hex).toContain(node)
+    // input x: tensor { float, shape { 300 as a varint } }; output y: tensor { bool }
+    expect(hex).toContain('0a0178120b0a09080112050a0308ac02')
+    expect(hex).toContain('0a017912040a020809')
+    expect(hex.startsWith('08083a')).toBe(true)
+  })
+
+  test('get tensors with their axes in another order', () => {
+    const data = Float32Array.from({ length: 24 }, (_, k) => k)
+    const turned = transposed({ shape: [2, 3, 4], data }, [2, 0, 1])
+    expect(turned.shape).toEqual([4, 2, 3])
+    for (let i = 0; i < 4; i++) {
+      for (let j = 0; j < 2; j++) {
+        for (let k = 0; k < 3; k++) {
+          expect(turned.data[6 * i + 3 * j + k]).toBe(12 * j + 4 * k + i)
+        }
+      }
+    }
   })
 })

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { bundle, pageBytes } from './bundle.ts'
-import { absent, type Contestant, own, rivals } from './engines.ts'
+import { type Contestant, own, rivals } from './engines.ts'
 import { installRivals } from './install.ts'
 import { peak } from './peak.ts'
 import type { Prepared } from './prepare.ts'
@@ -81,7 +81,6 @@ const invited =
     : options.rivals === 'all'
       ? rivals
       : choose(options.rivals, rivals, (r) => r.name)
-const contestants: readonly Contestant[] = [...own, ...invited]
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'netc-bench-'))
@@ -92,8 +91,11 @@ const execute = promisify(execFile)
 function reasonOf(error: unknown): string {
   const { stderr = '', message, killed } = error as Error & { stderr?: string; killed?: boolean }
   if (killed) return 'took more than ten minutes'
-  const lines = stderr.split('\n').filter((l) => /Error|not found|No module/.test(l))
-  return (lines.at(-1) ?? message.split('\n')[0]!).trim().slice(0, 300)
+  const lines = stderr
+    .split('\n')
+    .filter((l) => l.trim() !== '' && !/^(Node\.js v|\(Use `node)/.test(l))
+  const named = lines.filter((l) => /Error|not found|No module/.test(l))
+  return (named.at(-1) ?? lines.at(-1) ?? message.split('\n')[0]!).trim().slice(0, 300)
 }
 
 async function lastLine(command: string, args: readonly string[]): Promise<string> {
@@ -120,6 +122,7 @@ const best = { simd: peak('simd'), relaxed: peak('relaxed') }
 
 /** Runs a workload; the lines of who ran, and why the others did not. */
 async function run(workload: Workload): Promise<(Line | NotRun)[]> {
+  const contestants = [...own, ...invited].filter((c) => c.kinds.includes(workload.kind))
   const { id, kind, network, entry, dims, turns } = workload
   const here = join(folder, id)
   const script = fileURLToPath(new URL('prepare.ts', import.meta.url))
@@ -138,10 +141,6 @@ async function run(workload: Workload): Promise<(Line | NotRun)[]> {
   })
   const runs = new Map<Contestant, Measured[]>(contestants.map((c) => [c, []]))
   const failed = new Map<Contestant, string>()
-  for (const c of contestants) {
-    if (!c.kinds.includes(kind))
-      failed.set(c, `it does not ${kind === 'train' ? 'train' : 'do this'}`)
-  }
   const [reference] = own as [Contestant]
   for (let round = 0; round < rounds; round++) {
     for (const c of contestants.filter((c) => !failed.has(c))) {
@@ -197,15 +196,12 @@ for (const workload of chosen) {
     if (options.json) console.log(JSON.stringify(line))
   }
 }
-for (const { name, reason } of options.rivals === 'all' ? absent : []) {
-  console.error(`${name}: not run: ${reason}`)
-}
 const { simd, relaxed } = best
 const machine = `peak of this machine, one thread: ${relaxed.toFixed(1)} GFLOP/s (relaxed_madd), ${simd.toFixed(1)} (multiply and add)`
 if (options.json) console.log(JSON.stringify({ event: 'peak', relaxed, simd }))
 else console.log(machine)
 if (options.write) {
-  const text = tables(lines, { workloads: chosen, engines: contestants })
+  const text = tables(lines, { workloads: chosen, engines: [...own, ...invited] })
   const note = `Node ${process.versions.node.split('.')[0]}, ${process.platform} ${process.arch}, one thread; ${machine}.`
   const readme = join(root, 'README.md')
   writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), `${text}\n\n${note}`))

@@ -4,7 +4,6 @@
  */
 import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -95,7 +94,6 @@ export async function pageBytes({ name, file, fetched = [] }: Contestant): Promi
     const wanted = resolve(here, chunk)
     return outputFiles!.find((o) => o.path === wanted)!.contents
   })
-  const paths = createRequire(`${here}engines.ts`)
-  const files = await Promise.all(fetched.map((path) => readFile(paths.resolve(path))))
+  const files = await Promise.all(fetched.map((path) => readFile(`${here}node_modules/${path}`)))
   return [...code, ...files].reduce((sum, bytes) => sum + gzipped(bytes), 0)
 }

@@ -33,8 +33,20 @@ export const rivals: readonly Contestant[] = [
     build: 'wasm',
     title: 'ONNX Runtime Web (wasm)',
     file: 'rivals/ort.ts',
-    fetched: ['onnxruntime-web/ort-wasm-simd-threaded.wasm'],
+    fetched: ['onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'],
     kinds: ['predict', 'matmul'],
+  },
+  {
+    name: 'ort-training',
+    build: 'wasm',
+    title: 'ONNX Runtime Web 1.19, training',
+    file: 'rivals/ort-training.ts',
+    fetched: [
+      'onnxruntime-web-training/dist/ort.training.wasm.min.mjs',
+      'onnxruntime-web-training/dist/ort-training-wasm-simd-threaded.mjs',
+      'onnxruntime-web-training/dist/ort-training-wasm-simd-threaded.wasm',
+    ],
+    kinds: ['train'],
   },
   {
     name: 'torch',
@@ -44,6 +56,3 @@ export const rivals: readonly Contestant[] = [
     kinds: everything,
   },
 ]
-
-/** Left out, and why: printed so that nobody takes it for forgotten. */
-export const absent: readonly { readonly name: string; readonly reason: string }[] = []

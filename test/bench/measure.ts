@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { readSafetensors } from '../../runtime/safetensors.ts'
+import { median } from './report.ts'
 import type { Engine, Feeds, Job, Measured, Numbers, Run, Tensor } from './types.ts'
 
 interface Start {
@@ -31,9 +32,6 @@ function readStart(folder: string): Start {
   }
   return { params, batches, shapes }
 }
-
-const median = (list: readonly number[]): number =>
-  list.toSorted((a, b) => a - b)[list.length >> 1]!
 
 /** Milliseconds of a step: the median over rounds of 2 ms or of one step, whichever is longer. */
 async function timeSteps(run: Run, batches: readonly Feeds[], job: Job): Promise<number> {

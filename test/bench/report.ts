@@ -35,8 +35,11 @@ export interface NotRun {
   readonly not_run: string
 }
 
-export const median = (list: readonly number[]): number =>
-  list.toSorted((a, b) => a - b)[list.length >> 1]!
+export function median(list: readonly number[]): number {
+  const sorted = list.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
 
 const rounded = (x: number): number => Number(x.toPrecision(4))
 
@@ -70,7 +73,7 @@ export function lineOf(
     median_ms: rounded(ms),
     gflops: rounded(gflops),
     peak_share: rounded(gflops / peak),
-    ratio: median(ratios),
+    ratio: rounded(median(ratios)),
     ratios,
     loss_first: trains ? losses[0]! : null,
     loss_last: trains ? losses.at(-1)! : null,

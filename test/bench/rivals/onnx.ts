@@ -107,6 +107,7 @@ export class Graph {
   readonly #constants: Message[] = []
   readonly #inputs: Message[] = []
   readonly #outputs: Message[] = []
+  readonly #known: Message[] = []
   #count = 0
 
   name(what: string): string {
@@ -121,6 +122,11 @@ export class Graph {
 
   output(value: Value): void {
     this.#outputs.push(valueProto(value))
+  }
+
+  /** States the type and shape of a value inside. */
+  known(value: Value): void {
+    this.#known.push(valueProto(value))
   }
 
   constant(value: Constant, name = this.name('constant')): string {
@@ -179,6 +185,7 @@ export class Graph {
     for (const constant of this.#constants) graph.bytes(5, constant)
     for (const value of this.#inputs) graph.bytes(11, value)
     for (const value of this.#outputs) graph.bytes(12, value)
+    for (const value of this.#known) graph.bytes(13, value)
     const opset = (domain: string, version: number): Message =>
       new Message().bytes(1, domain).int(2, version)
     return new Message()
