@@ -5,6 +5,7 @@ export const topics: Readonly<Record<string, string>> = {
 
 diagnostic   severity, code, message, file, line, column, endLine, endColumn, label, help, …
 compiled     model, target, milliseconds, bytes, parameters
+from         train, with --from: file, taken, initialized, unused [name], unlike [{name, file, model}]
 progress     train, about once a second: epoch, epochs, step, row, rows, metrics {loss, …},
              examplesPerSecond, secondsLeft
 epoch        train, after each epoch: as progress, and validation {loss, …} with --validation,

@@ -12,6 +12,7 @@ import {
 } from './checkpoint.ts'
 import { type Call, type Command, common } from './command.ts'
 import { exit, UsageError } from './errors.ts'
+import { takeFrom, tellTaken } from './from.ts'
 import { checkWritable, type Io, json, replaceFile } from './io.ts'
 import { Monitor } from './monitor.ts'
 import { Curves } from './pictures/curves.ts'
@@ -35,7 +36,8 @@ export const train: Command = {
   summary: 'Compile a model, train it on its data, and save the weights.',
   details: `The data block's source \`train\` is trained on and \`test\`, if there is one, evaluated at the end;
 a block NAME of several may have data of its own, \`NAME_train\` and \`NAME_test\`. With --weights a
-block goes on from what another one has learned.
+block goes on from what another one has learned, and with --from a model from another's weights: of
+these it takes what has the same name and shape, and says what it initialised instead.
 An interrupt (Ctrl-C) saves a checkpoint; --resume goes on from it to the same bits.
 
   netc train m.net --epochs 100 --validation 0.1 --early-stop accuracy --patience 5
@@ -67,6 +69,7 @@ gradients, too large steps, dead or saturated units, and of over-fitting (with -
       text: 'after each epoch the norms of weights, gradients and updates, dead units, and warnings',
     },
     weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
+    from: { value: 'FILE', text: 'begin with those of these weights that the model has' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
     resume: { text: 'go on from the checkpoint of an interrupted training' },
     plot: { value: 'FILE', text: 'learning curves, .svg or .html, written anew as they grow' },
@@ -81,6 +84,7 @@ gradients, too large steps, dead or saturated units, and of over-fitting (with -
 }
 
 async function runTrain(call: Call, io: Io): Promise<number> {
+  if (call.has('weights') && call.has('from')) throw new UsageError('either --weights or --from')
   const file = call.positionals[0]!
   const name = basename(file).replace(/\.net$/, '')
   const out = call.text('out') ?? `${name}.safetensors`
@@ -103,8 +107,11 @@ async function runTrain(call: Call, io: Io): Promise<number> {
     model.init(plan.seed)
     if (call.has('weights')) loadWeights(model, call)
   }
+  const from = call.text('from')
+  const taken = from === undefined ? undefined : takeFrom(model, from)
   setHyper(call, session, entry)
   announce(session, { ...options, target: plan.target }, io)
+  if (taken) tellTaken(from!, taken, options.json, io)
 
   const start = performance.now()
   const stop = new AbortController()
@@ -260,6 +267,7 @@ async function prepare(
       ['monitor', call.has('monitor') && !before.monitor],
       ...Object.keys(watchOptions).map((name) => [name, call.has(name)] as const),
       ['weights', call.has('weights')],
+      ['from', call.has('from')],
       ['block', block !== undefined && block !== before.block],
       ['target', call.has('target') && asked.target !== before.target],
       ['dim', Object.entries(asked.dims).some(([dim, n]) => before.dims[dim] !== n)],

@@ -1,4 +1,4 @@
-/** Train blocks that learn from data of their own, and one that goes on from the weights of another. */
+/** Train blocks that learn from data of their own, and trainings that go on from the weights of others. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -74,4 +74,77 @@ test('a block without data of its own is trained on what there is for all', asyn
   const ran = await netc(['train', join(at, 'm.net'), '--block', 'tags', '-o', join(at, 'w')])
   expect(ran.code).toBe(1)
   expect(ran.err).toContain('data train, column y tag: row 1 holds 4')
+})
+
+test('--from takes the weights that fit, and says which do not', async () => {
+  const other = files['m.net']
+    .replace(
+      'net score(h: [batch, 4]) -> [batch, 3] { h |> dense(3) }',
+      'net score(h: [batch, 4]) -> [batch, 3] { h |> dense(4) |> tanh |> dense(3) }',
+    )
+    .replaceAll('value(', 'number(')
+  const at = folder({ ...files, 'other.net': other })
+  const [w, out] = ['w', 'out'].map((name) => join(at, name))
+  const args = ['--block', 'tags', '--epochs', '1', '--lr', '0']
+  const saved = async (model: string, path: string, ...more: string[]) => {
+    const ran = await netc(['train', join(at, model), ...args, '-o', path, ...more])
+    const { tensors } = readSafetensors(readFileSync(path))
+    return { ran, tensors: new Map(tensors.map(({ name, bytes }) => [name, [...bytes]])) }
+  }
+  const before = await saved('m.net', w!, '--seed', '1')
+  const fresh = await saved('other.net', join(at, 'fresh'), '--seed', '2')
+  const { ran, tensors } = await saved('other.net', out!, '--seed', '2', '--from', w!)
+  expect(ran.err).toContain(`${w}: 2 of 8 tensors taken
+  not in the file, initialised: number.dense_1.W, number.dense_1.b, score.dense_2.W, score.dense_2.b
+  of another shape, initialised: score.dense_1.W [4, 4], in the file [4, 3]
+  of another shape, initialised: score.dense_1.b [4], in the file [3]
+  not in the model: value.dense_1.W, value.dense_1.b
+`)
+  expect(tensors.get('read.dense_1.W')).toEqual(before.tensors.get('read.dense_1.W'))
+  expect(tensors.get('read.dense_1.W')).not.toEqual(fresh.tensors.get('read.dense_1.W'))
+  for (const name of ['score.dense_1.W', 'score.dense_2.W', 'number.dense_1.W']) {
+    expect(tensors.get(name)).toEqual(fresh.tensors.get(name))
+  }
+
+  const told = await netc([
+    'train',
+    join(at, 'other.net'),
+    ...args,
+    '-o',
+    out!,
+    '--from',
+    w!,
+    '--json',
+  ])
+  expect(told.events().find(({ event }) => event === 'from')).toMatchObject({
+    file: w,
+    taken: expect.arrayContaining(['read.dense_1.W', 'read.dense_1.b']),
+    unlike: [
+      { name: 'score.dense_1.W', file: '[4, 3]', model: '[4, 4]' },
+      { name: 'score.dense_1.b' },
+    ],
+    unused: ['value.dense_1.W', 'value.dense_1.b'],
+  })
+})
+
+test('weights that cannot be begun with', async () => {
+  const at = folder({
+    ...files,
+    'other.net': files['m.net'].replaceAll(/(read|value|score)\(/g, 'my_$1('),
+  })
+  const [model, w] = ['m.net', 'w'].map((name) => join(at, name))
+  await netc(['train', model!, '--block', 'tags', '--epochs', '1', '-o', w!])
+  const begin = (name: string, ...args: string[]) =>
+    netc(['train', join(at, name), '--block', 'tags', '-o', join(at, 'out'), ...args])
+  const none = await begin('other.net', '--from', w!)
+  expect([none.code, none.err]).toEqual([
+    1,
+    `netc: --from ${w} has none of the model's parameters; it has read.dense_1.W [1, 4], read.dense_1.b [4], ` +
+      'value.dense_1.W [4, 1], value.dense_1.b [1], score.dense_1.W [4, 3], score.dense_1.b [3]\n',
+  ])
+  const both = await begin('m.net', '--from', w!, '--weights', w!)
+  expect([both.code, both.err]).toEqual([
+    2,
+    expect.stringContaining('netc: either --weights or --from\n'),
+  ])
 })
