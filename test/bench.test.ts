@@ -2,12 +2,22 @@
  * The benchmark without its rivals and without a clock: every network trains on its data, what is fed to all is the
  * same every time, an engine that computes something else is found out, and the reports have their parts.
  */
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { load } from '../runtime/index.ts'
 import { own } from './bench/engines.ts'
 import { compileWorkload, inputsOf } from './bench/prepare.ts'
-import { fault, lineOf, median, replaceMarked, rising, showLine, tables } from './bench/report.ts'
+import {
+  fault,
+  type Line,
+  lineOf,
+  median,
+  replaceMarked,
+  rising,
+  showLine,
+  tables,
+} from './bench/report.ts'
 import { Graph, transposed } from './bench/rivals/onnx.ts'
 import type { Measured } from './bench/types.ts'
 import { batchCount, batchesFor, type Workload, workloads } from './bench/workloads.ts'
@@ -165,4 +175,59 @@ describe('ONNX models', () => {
       }
     }
   })
+})
+
+test('the command prints a JSON line for each build, and the peak', () => {
+  const options = [
+    '--only',
+    'W2',
+    '--rivals',
+    'none',
+    '--rounds',
+    '1',
+    '--seconds',
+    '0.02',
+    '--json',
+  ]
+  const out = execFileSync(process.execPath, ['test/bench/main.ts', ...options], {
+    encoding: 'utf8',
+  })
+  const [relaxed, simd, peak] = out
+    .trimEnd()
+    .split('\n')
+    .map((l) => JSON.parse(l)) as [Line, Line, object]
+  for (const line of [relaxed, simd]) {
+    expect(line).toMatchObject({ workload: 'W2', engine: 'netc', threads: 1 })
+    for (const key of [
+      'median_ms',
+      'gflops',
+      'peak_share',
+      'ratio',
+      'first_step_ms',
+      'peak_mb',
+    ] as const) {
+      expect(line[key]).toBeGreaterThan(0)
+    }
+    expect(line.loss_last).toBeLessThan(line.loss_first!)
+    expect(line.start_ms).toBeGreaterThan(line.first_step_ms)
+    // The module of a tiny network and the runtime: kilobytes, not hundreds.
+    expect(line.gzip_bytes).toBeGreaterThan(5_000)
+    expect(line.gzip_bytes).toBeLessThan(30_000)
+  }
+  expect([relaxed.build, simd.build]).toEqual(['relaxed', 'simd'])
+  expect(relaxed.ratios).toEqual([1])
+  expect(peak).toMatchObject({ event: 'peak' })
+})
+
+test('no rival is a dependency of netc', () => {
+  const read = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
+  const own = read('package.json')
+  const names = Object.keys(read('test/bench/package.json').dependencies)
+  expect(names.length).toBeGreaterThan(0)
+  for (const name of names) {
+    expect(own.dependencies).not.toHaveProperty([name])
+    expect(own.devDependencies).not.toHaveProperty([name])
+  }
+  const { packages } = read('test/bench/package-lock.json') as { packages: Record<string, object> }
+  expect(Object.values(packages).filter((p) => 'resolved' in p)).toEqual([])
 })
