@@ -108,7 +108,7 @@ export function tile(
     fixed.size === 0 &&
     node === first.body &&
     !options.isInPlace(first.target)
-  const { rows, rowTile, laneTile, lanesOuter } = shape
+  const { rows, rowTile, laneTile } = shape
   const { lanes } = best
   const blocks =
     alone && node.op === 'sum' && node.type === 'f32' && !best.dot && rows && lanes
@@ -116,16 +116,21 @@ export function tile(
           {
             over: node.over,
             loops,
-            outer: lanesOuter
+            outer: shape.lanesOuter
               ? { index: lanes, tile: 4 * laneTile }
               : { index: rows, tile: rowTile },
-            inner: lanesOuter ? rows : lanes,
+            inner: shape.lanesOuter ? rows : lanes,
             reads: inner.map((o) => o.footprint),
           },
           options.cache,
         )
       : undefined
-  return { kind: 'loops', loops, lanes: best.lanes, reduction, blocks, values, ...shape }
+  const rowBlock =
+    node && best.dot && rows && lanes
+      ? rowBlockOf(shape, lanes, node.over, inner, options.cache)
+      : undefined
+  const lanesOuter = shape.lanesOuter || rowBlock !== undefined
+  return { kind: 'loops', loops, lanes, reduction, blocks, values, ...shape, lanesOuter, rowBlock }
 }
 
 /** Whether the sum of this equation, made alone, would run in blocks. */
@@ -246,8 +251,6 @@ function chooseTile(
     return { ...none, rows: turned, rowTile: Math.min(most, turned.extent.size & ~3) }
   }
 
-  const moves = (operand: Operand, i: Index | undefined): boolean =>
-    i !== undefined && (operand.access.strides.has(i.name) || operand.access.computedBy.has(i.name))
   const ofLanes = operands.filter((o) => moves(o, lanes))
   const tileOf = (i: Index | undefined): Tile =>
     dot
@@ -282,6 +285,32 @@ function chooseTile(
     lanesOuter: rows !== undefined && bytes(ofLanes) > bytes(ofRows),
   }
 }
+
+/** How many rows stay in the cache, where neither what the rows read nor what the lanes read does as a whole. */
+function rowBlockOf(
+  { rows, rowTile }: Shape,
+  lanes: Index,
+  over: readonly Index[],
+  operands: readonly Operand[],
+  cache: number,
+): number | undefined {
+  const sizes = new Map(over.map((i) => [i.name, i.extent.size]))
+  const bytes = (i: Index, count: number): number =>
+    operands
+      .filter((o) => moves(o, i))
+      .reduce(
+        (sum, o) => sum + 4 * o.footprint((k) => (k === i.name ? count : (sizes.get(k) ?? 1))),
+        0,
+      )
+  const size = rows!.extent.size
+  if (Math.min(bytes(rows!, size), bytes(lanes, lanes.extent.size)) <= cache) return undefined
+  const fitting = cache / (bytes(rows!, size) / size)
+  const block = Math.max(1, Math.floor(fitting / rowTile)) * rowTile
+  return block < size ? block : undefined
+}
+
+const moves = ({ access }: Operand, i: Index | undefined): boolean =>
+  i !== undefined && (access.strides.has(i.name) || access.computedBy.has(i.name))
 
 interface Tile {
   readonly rowTile: number

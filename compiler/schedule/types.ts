@@ -53,6 +53,8 @@ export interface LoopNest {
   readonly laneTile: number
   /** Whether the loop over lanes stands outside that over rows. */
   readonly lanesOuter: boolean
+  /** Rows that all lanes are done for before the next ones come, where those of all rows outgrow the cache; else undefined. */
+  readonly rowBlock: number | undefined
   readonly reduction: Reduction | undefined
   /**
    * Set where the reduction's first indices run outside the tiles: the nest then has one value, the reduction itself, which

@@ -138,8 +138,16 @@ class KernelEmitter {
     const i = nest.loops[depth]
     if (!i) {
       if (nest.lanesOuter) {
-        this.#columns(nest, scope, (at, columns) =>
-          this.#rows(nest, at, context, (inner, rows) => this.#tile(nest, inner, rows, columns)),
+        this.#rowBlocks(nest, scope, context, (block, bounds) =>
+          this.#columns(nest, block, (at, columns) =>
+            this.#rows(
+              nest,
+              at,
+              context,
+              (inner, rows) => this.#tile(nest, inner, rows, columns),
+              bounds,
+            ),
+          ),
         )
       } else {
         this.#rows(nest, scope, context, (at, rows) =>
@@ -159,12 +167,32 @@ class KernelEmitter {
     })
   }
 
+  /** Blocks of rows, each for all lanes. */
+  #rowBlocks(
+    { rows, rowBlock }: LoopNest,
+    scope: Scope,
+    context: Context,
+    body: (scope: Scope, bounds: readonly [Int, Int] | undefined) => void,
+  ): void {
+    if (!rows || rowBlock === undefined) {
+      body(scope, undefined)
+      return
+    }
+    const [from, to] = this.#bounds(rows)
+    const beyond = integerOf('add', to, rowBlock - 1, context)
+    this.#context.build.loop(scope, from, beyond, rowBlock, (inner, start) => {
+      const end = integerOf('min', integerOf('add', start, rowBlock, context), to, context)
+      body(inner, [start, end])
+    })
+  }
+
   /** The rows of the tile, whole tiles first, then what is left in smaller ones. */
   #rows(
     nest: LoopNest,
     scope: Scope,
     context: Context,
     body: (scope: Scope, rows: readonly Context[]) => void,
+    bounds?: readonly [Int, Int],
   ): void {
     const { rows, rowTile } = nest
     if (!rows) {
@@ -172,7 +200,7 @@ class KernelEmitter {
       return
     }
     const { build } = this.#context
-    const [from, to] = this.#bounds(rows)
+    const [from, to] = bounds ?? this.#bounds(rows)
     const { size, bound } = rows.extent
     const tile = (inner: Scope, variable: Value | undefined, start: number, n: number): void =>
       body(

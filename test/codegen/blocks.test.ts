@@ -26,6 +26,13 @@ const convolution = (h: number, c: number, k: number): Small => ({
   ],
 })
 
+/** Both operands by their rows, which a dot product takes; `m` and `n` are what is left of blocks and tiles. */
+const rowsByRows = (m: number, n: number): Small => ({
+  inputs: {},
+  params: { x: `f32[${m}, 12]`, w: `f32[${n}, 12]` },
+  equations: [`y[m: ${m}, n: ${n}] = sum[k: 12](x[m, k] * w[n, k])`],
+})
+
 const cases: Readonly<Record<string, Small>> = {
   'a sum of exactly two blocks': dense(3, 1024 + 512, 6),
   'a sum of blocks and one term': dense(5, 2049, 5),
@@ -34,6 +41,8 @@ const cases: Readonly<Record<string, Small>> = {
   'a batch of long sequences': sequence(3, 600, 5),
   'a convolution': convolution(13, 3, 8),
   'a convolution of many pixels': convolution(121, 2, 5),
+  'rows by rows': rowsByRows(13, 9),
+  'rows by rows, in whole tiles': rowsByRows(8, 16),
 }
 
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
