@@ -9,6 +9,7 @@ import { load } from '../runtime/index.ts'
 import { own } from './bench/engines.ts'
 import { compileWorkload, inputsOf } from './bench/prepare.ts'
 import {
+  compileTimes,
   fault,
   type Line,
   lineOf,
@@ -133,6 +134,7 @@ describe('reports', () => {
     expect(row).toContain('2.00 ms, 20.0 GFLOP/s, 50 %')
     expect(row).toContain('20.0 ms (10.0 ×)')
     expect(nothing).toBe('')
+    expect(compileTimes([mine, other])).toBe('Compiled, both builds: W1 500 ms.')
     expect(text).toContain('| bytes to download, gzip | 20 KB | 20 KB |')
   })
 

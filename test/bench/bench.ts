@@ -14,6 +14,7 @@ import { installRivals } from './install.ts'
 import { peak } from './peak.ts'
 import type { Prepared } from './prepare.ts'
 import {
+  compileTimes,
   fault,
   type Line,
   lineOf,
@@ -202,7 +203,7 @@ if (options.json) console.log(JSON.stringify({ event: 'peak', relaxed, simd }))
 else console.log(machine)
 if (options.write) {
   const text = tables(lines, { workloads: chosen, engines: [...own, ...invited] })
-  const note = `Node ${process.versions.node.split('.')[0]}, ${process.platform} ${process.arch}, one thread; ${machine}.`
+  const note = `Node ${process.versions.node.split('.')[0]}, ${process.platform} ${process.arch}, one thread; ${machine}. ${compileTimes(lines)}`
   const readme = join(root, 'README.md')
-  writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), `${text}\n\n${note}`))
+  writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), `${text}\n\n${note.trim()}`))
 }

@@ -167,8 +167,7 @@ export function tables(lines: readonly Line[], { workloads, engines }: Titles): 
     ['', ...ran.map((e) => e.title)],
     ...rows.map((w) => [`${w.id}: ${w.title}`, ...ran.map((e) => cell(find(w.id, e)))]),
   ]
-  const start = rows.find((w) => w.id === 'W1')
-  if (!start) return table(times)
+  if (!rows.some((w) => w.id === 'W1')) return table(times)
   const costs = (of: (line: Line) => string): string[] =>
     ran.map((e) => {
       const line = find('W1', e)
@@ -182,6 +181,15 @@ export function tables(lines: readonly Line[], { workloads, engines }: Titles): 
     ['memory of the process, at its highest', ...costs((l) => `${l.peak_mb.toFixed(0)} MB`)],
   ]
   return `${table(times)}\n\n${table(starting)}`
+}
+
+/** How long netc took to compile the networks that were trained, both builds, each in a process of its own. */
+export function compileTimes(lines: readonly Line[]): string {
+  const own = lines.filter((l) => l.loss_first !== null && l.build === 'relaxed')
+  const each = own.flatMap((l) =>
+    l.compile_ms === null ? [] : `${l.workload} ${time(l.compile_ms)}`,
+  )
+  return each.length === 0 ? '' : `Compiled, both builds: ${each.join(', ')}.`
 }
 
 const [begin, end] = ['<!-- bench -->', '<!-- /bench -->']
