@@ -125,7 +125,11 @@ describe('reports', () => {
   })
 
   test('the tables have a column for each who ran', () => {
-    const engines = [...own, { name: 'tfjs', build: 'wasm', title: 'another' }]
+    const engines = [
+      ...own,
+      { name: 'nobody', build: 'wasm', title: 'another' },
+      { name: 'tfjs', build: 'wasm', title: 'another' },
+    ]
     const titles = { workloads, engines }
     const text = tables([mine, other], titles)
     const [head, rule, row, nothing] = text.split('\n')

@@ -86,6 +86,7 @@ const invited =
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'netc-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const execute = promisify(execFile)
 
 /** What went wrong in a process, in a line: the last that looks like an error. */

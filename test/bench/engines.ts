@@ -3,6 +3,7 @@ export interface Contestant {
   /** As `--rivals` and the JSON lines name it. */
   readonly name: string
   readonly build: string
+  /** The head of its column in the tables; contestants of one title share it. */
   readonly title: string
   /** Its module beside this file: TypeScript that is bundled, or a Python script. */
   readonly file: string
@@ -39,7 +40,7 @@ export const rivals: readonly Contestant[] = [
   {
     name: 'ort-training',
     build: 'wasm',
-    title: 'ONNX Runtime Web 1.19, training',
+    title: 'ONNX Runtime Web (wasm)',
     file: 'rivals/ort-training.ts',
     fetched: [
       'onnxruntime-web-training/dist/ort.training.wasm.min.mjs',

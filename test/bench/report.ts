@@ -147,12 +147,18 @@ export interface Titles {
   }[]
 }
 
-/** Two tables in Markdown: times of a step, and what starting costs. Only columns and rows that were measured. */
+/** Two tables in Markdown: times of a step, and what starting costs. Only columns and rows that were measured; engines of one title share a column. */
 export function tables(lines: readonly Line[], { workloads, engines }: Titles): string {
-  const find = (id: string, e: Titles['engines'][number]): Line | undefined =>
-    lines.find((l) => l.workload === id && l.engine === e.name && l.build === e.build)
-  const ran = engines.filter((e) => workloads.some((w) => find(w.id, e)))
-  const rows = workloads.filter((w) => ran.some((e) => find(w.id, e)))
+  const columns = [...new Set(engines.map((e) => e.title))]
+  const find = (id: string, column: string): Line | undefined =>
+    lines.find((l) =>
+      engines.some(
+        ({ name, build, title }) =>
+          title === column && l.workload === id && l.engine === name && l.build === build,
+      ),
+    )
+  const ran = columns.filter((c) => workloads.some((w) => find(w.id, c)))
+  const rows = workloads.filter((w) => ran.some((c) => find(w.id, c)))
   const table = (cells: readonly (readonly string[])[]): string =>
     [cells[0]!, cells[0]!.map(() => '---'), ...cells.slice(1)]
       .map((row) => `| ${row.join(' | ')} |`)
@@ -164,17 +170,17 @@ export function tables(lines: readonly Line[], { workloads, engines }: Titles): 
     return `${time(line.median_ms)}, ${line.gflops.toFixed(1)} GFLOP/s, ${share}`
   }
   const times = [
-    ['', ...ran.map((e) => e.title)],
-    ...rows.map((w) => [`${w.id}: ${w.title}`, ...ran.map((e) => cell(find(w.id, e)))]),
+    ['', ...ran],
+    ...rows.map((w) => [`${w.id}: ${w.title}`, ...ran.map((c) => cell(find(w.id, c)))]),
   ]
   if (!rows.some((w) => w.id === 'W1')) return table(times)
   const costs = (of: (line: Line) => string): string[] =>
-    ran.map((e) => {
-      const line = find('W1', e)
+    ran.map((c) => {
+      const line = find('W1', c)
       return line ? of(line) : '–'
     })
   const starting = [
-    ['to train W1', ...ran.map((e) => e.title)],
+    ['to train W1', ...ran],
     ['bytes to download, gzip', ...costs((l) => (l.gzip_bytes ? bytesText(l.gzip_bytes) : '–'))],
     ['first import to the end of the first step', ...costs((l) => time(l.first_step_ms))],
     ['start of the process to the same', ...costs((l) => time(l.start_ms))],
