@@ -1,12 +1,13 @@
 /**
  * The formatter: a tree without syntax errors → text in the one style of `.net` files. Its output parses to the same
  * tree, and formatting it again changes nothing. Comments are kept, as are single blank lines, blocks written on one
- * line, and the rows of a pipeline.
+ * line, and the rows of a pipeline. A declaration that its parentheses would make too deep to be read stays as it was written.
  */
 import { assertNever, Diagnostics } from '../support/diagnostic.ts'
 import type { Block, Data, Expr, File, Item, Name, Statement } from './ast.ts'
 import { type Doc, group, hardline, indent, join, line, print } from './doc.ts'
 import { ExpressionFormatter } from './format-expressions.ts'
+import { maxNesting } from './layout.ts'
 import { parse } from './parse.ts'
 
 const width = 100
@@ -38,7 +39,7 @@ class Formatter extends ExpressionFormatter {
   readonly #widths = new Map<Statement, number>()
 
   file(file: File): string {
-    const parts = file.items.map((item): Part => ({ ...item.span, print: () => this.item(item) }))
+    const parts = file.items.map((item): Part => ({ ...item.span, print: () => this.legible(item) }))
     const text = print(this.lines(parts, this.text.length + 1, true), width)
     return text === '' ? '' : `${text.trimEnd()}\n`
   }
@@ -89,6 +90,18 @@ class Formatter extends ExpressionFormatter {
 
   private isBlankBetween(from: number, to: number): boolean {
     return /\n[ \t\r]*\n/.test(this.text.slice(from, to))
+  }
+
+  /** The parentheses of the style, as in `(a / b) / c`, nest; past what the parser takes the author's text stands. */
+  private legible(item: Item): Doc {
+    const doc = this.item(item)
+    const text = print(doc, width)
+    if (text.replace(/[^([{]/g, '').length <= maxNesting) return doc
+    const found = new Diagnostics()
+    parse({ file: '', text }, found)
+    if (found.all.length === 0) return doc
+    this.skipComments(item.span.end)
+    return { kind: 'verbatim', text: this.text.slice(item.span.start, item.span.end) }
   }
 
   private item(item: Item): Doc {
