@@ -54,9 +54,10 @@ images("folder/*.png"), images("*/*.png"), images("list.csv", image = "column", 
                                              255; \`label\`, what the first star of several stands for
 
 A train block NAME reads \`NAME_train\` and \`NAME_test\` where there is a \`NAME_train\`, else \`train\` and \`test\`.
-Outputs feed the inputs of a train block: by name where every input is named, else in order. A row may
-have any shape with as many values: images of 28 by 28 fill an input of 784. Columns are separated by
-commas; a column of names becomes the classes 0, 1, … in alphabetical order.
+Outputs feed the inputs of a train block: by name where every input is named, else in order. Outputs that no
+input takes are left out by name, or where they have no names (idx, npy) from the end. A row may have any shape
+with as many values: images of 28 by 28 fill an input of 784. Columns are separated by commas; a column of
+names becomes the classes 0, 1, … in alphabetical order.
 
 split = "train" | "test"     rows drawn at random: the training share or the rest
 fraction = 0.8, seed = 0     that share, and the draw

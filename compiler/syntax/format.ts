@@ -39,7 +39,9 @@ class Formatter extends ExpressionFormatter {
   readonly #widths = new Map<Statement, number>()
 
   file(file: File): string {
-    const parts = file.items.map((item): Part => ({ ...item.span, print: () => this.legible(item) }))
+    const parts = file.items.map(
+      (item): Part => ({ ...item.span, print: () => this.legible(item) }),
+    )
     const text = print(this.lines(parts, this.text.length + 1, true), width)
     return text === '' ? '' : `${text.trimEnd()}\n`
   }

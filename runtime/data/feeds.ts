@@ -8,7 +8,10 @@ import { fail } from '../errors.ts'
 import type { Column, Dataset } from './rows.ts'
 import { type Numbers, sizeOf } from './tensor.ts'
 
-/** `source` is how messages call the data. Columns that no input takes are an error, save where `extra` allows them. */
+/**
+ * `source` is how messages call the data. Columns that no input takes are left out where every input is named, and where
+ * they have no names and stand last; else they are an error, save where `extra` allows them.
+ */
 export function feedsOf(
   inputs: readonly InputSpec[],
   data: Dataset,
@@ -17,7 +20,8 @@ export function feedsOf(
 ): Feeds {
   const byName = inputs.every((i) => data.columns.some((c) => c.name === i.name))
   const { length } = data.columns
-  if (length < inputs.length || (length > inputs.length && !extra && !byName)) {
+  const isMisnamed = !byName && data.columns.some((c) => c.name !== '')
+  if (length < inputs.length || (length > inputs.length && !extra && isMisnamed)) {
     const names = inputs.map((i) => i.name).join(', ')
     const known = data.columns.map((c) => c.name).filter((name) => name !== '')
     const columns = known.length > 0 ? ` (${known.join(', ')})` : ''

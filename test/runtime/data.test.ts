@@ -368,6 +368,27 @@ describe('sources', () => {
     ).toThrow('its rows have shape [] and input n takes [2]')
   })
 
+  test('files without names that no input takes, behind those that one takes', async () => {
+    const bytes = (...list: number[]) =>
+      Uint8Array.from([0, 0, 8, 1, 0, 0, 0, list.length, ...list])
+    const contents: Record<string, Uint8Array<ArrayBuffer>> = {
+      a: bytes(4, 5, 6),
+      b: bytes(0, 1, 2),
+    }
+    const source: SourceCall = {
+      name: 'train',
+      reader: 'idx',
+      args: ['a', 'b'].map((value) => ({ name: null, value })),
+    }
+    const data = await readSource(source, async (path) => contents[path]!)
+    const input = { dtype: 'f32', shape: [9], bounds: ['batch'], offset: 0, range: null } as const
+    const named = (...names: string[]) => names.map((name) => ({ ...input, name }))
+    expect(feedsOf(named('image'), data, 'train')).toEqual({ image: Uint8Array.of(4, 5, 6) })
+    expect(() => feedsOf(named('image', 'label', 'more'), data, 'train')).toThrow(
+      'train gives 2 columns of data, and the inputs are image, label, more',
+    )
+  })
+
   test('inputs of a fixed number of rows take all the data', async () => {
     const data = await readSource(call('csv', 'a.csv', { x: 'w' }), open)
     const input = {
