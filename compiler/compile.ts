@@ -32,7 +32,7 @@ export const passNames: readonly string[] = ['elaborate', ...passes.map((p) => p
 export interface CompileOptions {
   /** The name shown in messages and kept in the manifest. */
   readonly file?: string
-  /** Values for declared dims, `--dim width=128`. */
+  /** Values for declared dims and consts, `--dim width=128`; a truth value is 0 or 1. */
   readonly dims?: Readonly<Record<string, number>>
   /** Which builds to make; both when left out, none for an empty list. */
   readonly targets?: readonly Target[]

@@ -27,7 +27,7 @@ export interface Command {
 
 /** Options that several commands have. */
 export const common = {
-  dim: { value: 'NAME=N', multiple: true, text: 'set a dim; may be given again' },
+  dim: { value: 'NAME=N', multiple: true, text: 'set a dim or a const; may be given again' },
   target: {
     value: 'simd|relaxed',
     text: 'which build runs (default simd: the same bits on every engine)',

@@ -22,7 +22,7 @@ export function defineGlobals(
   for (const item of stdConsts) {
     world.stdGlobals.define(item.name.text, evaluateIn(item.value, world.stdGlobals, base))
   }
-  checkOverrides(dims, overrides, fileSpan, world)
+  checkOverrides([...dims, ...consts], overrides, fileSpan, world)
   for (const [name, binding] of world.stdGlobals.names) world.globals.names.set(name, binding)
   const items = new Map<string, Dim | Const | Vocab>(
     [...dims, ...consts, ...vocabs].map((i) => [i.name.text, i]),
@@ -76,13 +76,23 @@ function compileTimeValue(
   const name = item.name.text
   let value = evaluateIn(item.value, world.globals, base, item.kind === 'dim')
   if (value.kind === 'error') return value
+  const given = overrides[name]
   if (item.kind === 'const') {
-    if (value.kind === 'bool' || value.kind === 'string') return value
+    if (value.kind === 'bool' || value.kind === 'string') {
+      if (given === undefined) return value
+      if (value.kind === 'bool' && (given === 0 || given === 1)) {
+        return { ...value, value: given === 1 }
+      }
+      const wanted = value.kind === 'bool' ? '0 or 1' : 'a text'
+      const text = `${given}`
+      world.report('NET5008', item.span, { name, value: text, wanted, good: '1' })
+      return errorValue
+    }
     if (value.kind === 'number' && Number.isFinite(value.value)) {
-      return number(value.value, value.isInt)
+      if (given === undefined) return number(value.value, value.isInt)
+      return number(given, value.isInt && Number.isInteger(given))
     }
   } else {
-    const given = overrides[name]
     if (given !== undefined && validSize(given)) value = number(given, true)
     if (value.kind === 'number') {
       if (!validSize(value.value)) {
@@ -103,21 +113,22 @@ function compileTimeValue(
 const validSize = (x: number): boolean => Number.isInteger(x) && x >= 1 && x < 2 ** 31
 
 function checkOverrides(
-  dims: readonly Dim[],
+  items: readonly (Dim | Const)[],
   overrides: Readonly<Record<string, number>>,
   fileSpan: Span,
   world: World,
 ): void {
   for (const [name, value] of Object.entries(overrides)) {
-    const dim = dims.find((d) => d.name.text === name)
-    if (dim === undefined) {
+    const item = items.find((i) => i.name.text === name)
+    if (item === undefined) {
       const suggestion = suggest(
         name,
-        dims.map((d) => d.name.text),
+        items.map((i) => i.name.text),
       )
       world.report('NET5007', fileSpan, { name, suggestion })
-    } else if (!validSize(value)) {
-      world.report('NET5008', dim.span, { name, value: `${value}` })
+    } else if (item.kind === 'dim' && !validSize(value)) {
+      const wanted = 'a whole number from 1'
+      world.report('NET5008', item.span, { name, value: `${value}`, wanted, good: '64' })
     }
   }
 }

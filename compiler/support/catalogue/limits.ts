@@ -39,16 +39,19 @@ export const limitErrors = {
   },
   NET5007: {
     text: (a: { name: string; suggestion: string | undefined }) => ({
-      message: `\`--dim ${a.name}=…\` names no dim of the program`,
+      message: `\`--dim ${a.name}=…\` names no dim and no const of the program`,
       label: 'in this program',
-      help: `${a.suggestion === undefined ? '' : `Did you mean \`${a.suggestion}\`? `}Override a name that is declared with \`dim\`.`,
+      help: `${a.suggestion === undefined ? '' : `Did you mean \`${a.suggestion}\`? `}Override a name that is declared with \`dim\` or \`const\`.`,
     }),
   },
   NET5008: {
-    text: (a: { name: string; value: string }) => ({
-      message: `\`--dim ${a.name}=${a.value}\` is not a whole number from 1`,
+    text: (a: { name: string; value: string; wanted: string; good: string }) => ({
+      message: `\`--dim ${a.name}=${a.value}\` is not ${a.wanted}`,
       label: 'its declaration',
-      help: `Give a size, such as \`--dim ${a.name}=64\`.`,
+      help:
+        a.wanted === 'a text'
+          ? 'Change the declaration: an override is a number.'
+          : `Give ${a.wanted}, such as \`--dim ${a.name}=${a.good}\`.`,
     }),
   },
   NET5009: {
