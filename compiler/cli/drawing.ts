@@ -6,6 +6,7 @@ import { basename, extname } from 'node:path'
 import type { Program } from '../ir/types.ts'
 import { nearPath } from '../passes/expose.ts'
 import type { EntrySpec } from '../wasm/manifest.ts'
+import { blockFor, blocksOf } from './block.ts'
 import { type Call, meant } from './command.ts'
 import { loadCompiler } from './compiler.ts'
 import { InputError, UsageError } from './errors.ts'
@@ -76,9 +77,8 @@ export async function drawInto(out: string, request: Request, call: Call, io: Io
   const dims = { ...options.dims, ...boundsOf(request, subjects, chosen) }
   const session = await open(file, { ...options, dims, expose }, io)
   loadWeights(session.model, call)
-  const figures = await draw(session, request, subjects, chosen, () =>
-    loadWeights(session.model, call),
-  )
+  const restore = (): void => loadWeights(session.model, call)
+  const figures = await draw(session, request, subjects, chosen, restore, io)
   const drawn = figures.filter((figure) => format !== 'png' || figure.kind !== 'points')
   if (drawn.length === 0) {
     throw new InputError(`${out}: points are nothing without their names; take .svg or .html`)
@@ -156,16 +156,6 @@ function choose(request: Request, { program }: Subjects): readonly Subject[] {
   })
 }
 
-/** The entry that computes a subject: that of `--block`, else the first, which is a prediction where there is one. */
-function entryOf(request: Request, { name, entries }: Subject): string {
-  const block = request.block ?? request.predict
-  const found =
-    block === undefined ? entries[0] : entries.find((e) => e.name.replace(/_eval$/, '') === block)
-  if (found) return found.name
-  const known = new Set(entries.map((entry) => entry.name.replace(/_eval$/, '')))
-  throw new UsageError(`--block ${block}: ${name} is computed by ${[...known].join(', ')}`)
-}
-
 /** How many rows a subject is computed for: as many images as the grid has places, one row of what is larger. */
 function countOf({ as, grid }: Request, { images }: Subjects, { kind, tensor }: Subject): number {
   const values = tensor.shape.slice(1).reduce((n, e) => n * e.size, 1)
@@ -199,6 +189,7 @@ async function draw(
   subjects: Subjects,
   chosen: readonly Subject[],
   restore: () => void,
+  io: Io,
 ): Promise<readonly Figure[]> {
   const { program, images } = subjects
   const { as, grid, size } = request
@@ -217,8 +208,12 @@ async function draw(
       )
       continue
     }
-    const entryName = entryOf(request, subject)
-    const entry = session.model.manifest.entries.find((e) => e.name === entryName)!
+    const asked = request.block ?? request.predict
+    const entry = await blockFor(session, subject, request, asked)
+    if (subject.kind === 'value' && subject.entries.length > 1 && asked === undefined) {
+      const others = blocksOf(subject.entries.filter((e) => e.name !== entry.name))
+      io.err(`${name}: as ${entry.of} computes it; others with --block: ${others}\n`)
+    }
     const { value, sequences } = await inspect(
       session,
       entry,

@@ -77,30 +77,41 @@ export async function inspect(
 
 /** The inputs of a block for the rows asked for: values given, or rows of a file or a source. */
 async function feedsFor(
-  { model, data }: Session,
+  session: Session,
   entry: EntrySpec,
   request: Rows,
   count: number,
 ): Promise<{ readonly rows: readonly number[]; readonly feeds: Feeds }> {
-  const { input, given = [] } = request
+  const { given = [] } = request
   if (given.length > 0) {
-    const feeds = text(model.manifest).feeds(entry, feedsGiven(entry, given))
+    const feeds = text(session.model.manifest).feeds(entry, feedsGiven(entry, given))
     const [first] = entry.inputs.filter((spec) => spec.bounds[0])
     const values = first && (feeds[first.name] as ArrayLike<number> | undefined)
     const rows = values ? values.length / product(first.shape.slice(1)) : 1
     return { rows: range(Math.ceil(rows)), feeds }
   }
-  const source = request.data ?? data.usualOf(entry.of)
-  const dataset = input
-    ? await readInput(input, data, entry.inputs.length)
-    : await data.dataset(source)
-  const where = input ?? `data ${source}`
+  const dataset = await datasetOf(session, entry, request)
+  const where = request.input ?? `data ${sourceOf(session, entry, request)}`
   const rows = pickRows(request, count, dataset, where)
   const all = feedsOf(entry.inputs, dataset, where, true)
   const feeds = Object.fromEntries(
     entry.inputs.map((spec) => [spec.name, take(spec, all[spec.name] as ArrayLike<number>, rows)]),
   )
   return { rows, feeds }
+}
+
+const sourceOf = ({ data }: Session, entry: EntrySpec, request: Rows): string =>
+  request.data ?? data.usualOf(entry.of)
+
+/** Whether there is a file or a source to read for `entry`. */
+export const hasData = (session: Session, entry: EntrySpec, request: Rows): boolean =>
+  request.input !== undefined || session.data.has(sourceOf(session, entry, request))
+
+/** The rows of the file or of the source asked for. */
+export function datasetOf(session: Session, entry: EntrySpec, request: Rows): Promise<Dataset> {
+  const { data } = session
+  if (request.input !== undefined) return readInput(request.input, data, entry.inputs.length)
+  return data.dataset(sourceOf(session, entry, request))
 }
 
 function pickRows(

@@ -40,7 +40,10 @@ The file's name says how: .html and .svg have titles, labels and scales, .png th
       text: 'what is as large is an image (default: as inputs and outputs)',
     },
     as: { value: 'images|maps|heatmap|points', text: 'draw it so' },
-    block: { value: 'NAME', text: 'which block computes WHAT, where several do' },
+    block: {
+      value: 'NAME',
+      text: 'which block computes WHAT (default: the first whose inputs the data can feed)',
+    },
     dim: common.dim,
     target: common.target,
     json: common.json,

@@ -1,5 +1,5 @@
 /** `netc show` and `netc predict --out`: which tensors, which rows, which file. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { decodePng } from '../../compiler/cli/png.ts'
@@ -152,6 +152,49 @@ test('rows by number, tensors by the end of a path, gradients too', async () => 
     Buffer.from(p.data.subarray(p.data.length - 3 * p.width * count))
   expect(alone!.width).toBe(second!.width)
   expect(rows(second!, alone!.height)).toEqual(rows(alone!, alone!.height))
+})
+
+const chain = `dim batch <= 2
+
+data {
+  train: npy("ids.npy")
+}
+
+net narrow(x: [batch, 5]) -> [batch, 4] { x |> dense(4) |> tanh }
+
+net widen(x: [batch, 4]) -> [batch, 3] { x |> dense(3) |> tanh }
+
+predict outer(code: [batch, 4]) { out = widen(code) }
+
+predict drawn() { other = widen(normal([batch, 4])) }
+
+predict inner(ids: [batch, 5]) { all = ids |> narrow |> widen }
+
+train fit(ids: [batch, 5]) {
+  y = ids |> narrow |> widen
+  minimize mean[n, i](y[n, i]^2)
+  using sgd(0.1)
+}
+`
+
+test('of several blocks the first that the data, or the values given, can feed', async () => {
+  const file = join(at, 'chain.net')
+  writeFileSync(file, chain)
+  const weights = join(at, 'chain.safetensors')
+  expect((await netc(['train', file, '--epochs', '1', '--out', weights])).code).toBe(0)
+  const shown = async (...more: readonly string[]) => {
+    const out = join(at, 'chain.svg')
+    const ran = await netc(['show', file, 'widen.dense_1', '-w', weights, '-o', out, ...more])
+    expect(ran.code).toBe(0)
+    return ran.err.split('\n')[0]
+  }
+  expect(await shown()).toBe(
+    'widen.dense_1: as inner computes it; others with --block: outer, drawn, fit',
+  )
+  expect(await shown('--in', 'code=1,2,3,4')).toBe(
+    'widen.dense_1: as outer computes it; others with --block: drawn, inner, fit',
+  )
+  expect(await shown('--block', 'drawn')).toBe(`a picture in ${join(at, 'chain.svg')}`)
 })
 
 test('a text in place of data', async () => {
