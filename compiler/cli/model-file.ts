@@ -7,7 +7,7 @@ import type { Diagnostic } from '../support/diagnostic.ts'
 import { diagnosticJson, renderAll } from '../support/render.ts'
 import type { Source } from '../support/span.ts'
 import { type Compiled, loadCompiler, type Target } from './compiler.ts'
-import { InputError, Reported, UsageError } from './errors.ts'
+import { InputError, Reported } from './errors.ts'
 import { locate, readBytes } from './files.ts'
 import { type Io, json, reason } from './io.ts'
 
@@ -75,11 +75,6 @@ export async function compileFile(
   io: Io,
 ): Promise<CompiledFile> {
   const source = readSource(path)
-  for (const [name, value] of Object.entries(options.dims)) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new UsageError(`--dim ${name}=${value}: a dim is a whole number from 1 up`)
-    }
-  }
   const { compile } = await loadCompiler()
   const { diagnostics, program, modules } = compile(source.text, {
     file: path,

@@ -74,7 +74,7 @@ test('calls that only the model shows to be wrong', async () => {
   const cases: readonly [string[], number, string][] = [
     [['train', xor, '--block', 'xr'], 2, `netc: --block xr: ${xor} has xor\n`],
     [['train', xor, '--set', 'lr=1'], 2, 'netc: --set lr: the hyper-parameters are xor.lr,'],
-    [['train', xor, '--dim', 'batch=0'], 2, 'netc: --dim batch=0: a dim is a whole number'],
+    [['train', xor, '--dim', 'batch=0'], 1, 'error NET5008: `--dim batch=0` is not a whole number'],
     [['train', xor, '--dim', 'rows=3'], 1, 'error NET5007: '],
     [['grad', xor, '--wrt', 'V'], 2, 'netc: --wrt V: xor trains decide.dense_1.W,'],
     [['grad', xor, '--of', 'los'], 2, 'netc: --of los: xor minimizes loss; did you mean loss?\n'],
