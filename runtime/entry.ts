@@ -3,6 +3,7 @@
  * reading of results. After construction nothing here allocates except result objects and copies of tensor outputs.
  */
 import type { EntrySpec, InputSpec, TensorSpec } from '../compiler/wasm/manifest.ts'
+import { volume } from './checks.ts'
 import { fail } from './errors.ts'
 import type { Instance } from './module.ts'
 
@@ -16,8 +17,9 @@ export type View = Float32Array | Int32Array
 /** What an entry returns: a number per scalar output, otherwise a copy of the rows. */
 export type Results = Record<string, number | Float32Array | Int32Array>
 
-export interface Input {
-  readonly spec: InputSpec
+/** A tensor in the module's memory. */
+export interface Bound<S extends TensorSpec = TensorSpec> {
+  readonly spec: S
   readonly view: View
   /** Elements in one row of the bounded dim, or in all when there is none. */
   readonly stride: number
@@ -25,14 +27,7 @@ export interface Input {
   readonly count: number
 }
 
-export interface Output {
-  readonly spec: TensorSpec
-  readonly view: View
-  readonly stride: number
-  readonly count: number
-}
-
-export const volume = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+export type Input = Bound<InputSpec>
 
 export function viewOf(memory: ArrayBuffer, spec: TensorSpec): View {
   return new (spec.dtype === 'f32' ? Float32Array : Int32Array)(
@@ -60,13 +55,13 @@ export class Entry {
   /** The module's own function: one count per name in `spec.counts`. Checks nothing, allocates nothing. */
   readonly run: (...counts: number[]) => void
   /** @internal */
-  readonly memory: ArrayBuffer
-  /** @internal */
   readonly ins: readonly Input[]
   /** @internal */
-  readonly outs: readonly Output[]
+  readonly outs: readonly Bound[]
   /** @internal What is summed over batches. */
-  readonly totals: readonly Output[]
+  readonly totals: readonly Bound[]
+  /** @internal Intermediate values, in the order in which they are computed. */
+  readonly trace: readonly Bound<EntrySpec['trace'][number]>[]
   /** @internal Maximum of each count. */
   readonly limits: readonly number[]
   /** @internal The counts of the current call, 0 where not yet known. */
@@ -79,11 +74,11 @@ export class Entry {
       return { spec: tensor, view: viewOf(instance.memory, tensor), stride, count }
     }
     this.spec = spec
-    this.memory = instance.memory
     this.run = instance.call(spec.name)
     this.ins = spec.inputs.map(bind)
     this.outs = spec.outputs.map(bind)
     this.totals = (spec.totals ?? []).map(bind)
+    this.trace = spec.trace.map(bind)
     this.inputs = viewsOf(this.ins)
     this.outputs = viewsOf(this.outs)
     this.limits = limits
@@ -185,19 +180,15 @@ export class Entry {
     }
   }
 
-  /** Writes rows `from` to `from + rows` of feeds that were measured. */
-  write(feeds: Feeds, from: number, rows: number): void {
-    for (const input of this.ins) writeRows(input, feeds[input.spec.name]!, from, rows)
-  }
-
-  /** Writes the rows `order[from]` … `order[from + rows - 1]`. */
-  gather(feeds: Feeds, order: Uint32Array, from: number, rows: number): void {
-    for (const input of this.ins) {
-      const { spec, view, stride, count } = input
+  /** Writes the rows `from` to `from + rows` of feeds that were measured, or those that `order` has there. */
+  write(feeds: Feeds, from: number, rows: number, order?: Uint32Array): void {
+    for (const { spec, view, stride, count } of this.ins) {
       const feed = feeds[spec.name]!
-      if (count < 0 || typeof feed !== 'object') writeRows(input, feed, 0, 1)
+      const isBool = spec.dtype === 'bool'
+      if (typeof feed !== 'object') view[0] = isBool && feed ? -1 : Number(feed)
+      else if (count < 0) copy(feed, 0, view, 0, stride, isBool)
+      else if (!order) copy(feed, from * stride, view, 0, rows * stride, isBool)
       else {
-        const isBool = spec.dtype === 'bool'
         for (let r = 0; r < rows; r++) {
           copy(feed, order[from + r]! * stride, view, r * stride, stride, isBool)
         }
@@ -221,29 +212,25 @@ export class Entry {
         )
       }
     }
-    if (counts.length === 0) run()
-    else if (counts.length === 1) run(counts[0]!)
-    else run(...counts)
+    // Spreading allocates. A function without counts ignores what it is given.
+    if (counts.length > 1) run(...counts)
+    else run(counts[0]!)
+  }
+
+  /** @internal How many values of a tensor the counts of this call reach. */
+  live({ stride, count }: Bound): number {
+    return count < 0 ? stride : this.counts[count]! * stride
   }
 
   /** The results of the last run. */
   results(): Results {
     const results: Results = {}
-    for (const { spec, view, stride, count } of this.outs) {
-      results[spec.name] =
-        spec.shape.length === 0
-          ? view[0]!
-          : view.slice(0, count < 0 ? stride : this.counts[count]! * stride)
+    for (const output of this.outs) {
+      const { spec, view } = output
+      results[spec.name] = spec.shape.length === 0 ? view[0]! : view.slice(0, this.live(output))
     }
     return results
   }
-}
-
-function writeRows({ spec, view, stride, count }: Input, feed: Feed, from: number, rows: number) {
-  const isBool = spec.dtype === 'bool'
-  if (typeof feed !== 'object') view[0] = isBool ? (feed ? -1 : 0) : Number(feed)
-  else if (count < 0) copy(feed, 0, view, 0, stride, isBool)
-  else copy(feed, from * stride, view, 0, rows * stride, isBool)
 }
 
 /** An element loop, not `subarray` and `set`: those allocate an object for each row. */

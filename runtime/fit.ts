@@ -3,11 +3,11 @@
  * one array per input; every row is used once per epoch, in a last batch of fewer rows where they do not divide.
  * Runs are reproducible from (model state, data, options), and a `cursor` continues one exactly where it stopped.
  */
-import type { Entry, Feeds, View } from './entry.ts'
+import type { Bound, Entry, Feeds, View } from './entry.ts'
 import { fail } from './errors.ts'
 import { range, shuffle } from './shuffle.ts'
 import { badLoss, badParam, badValue, stop } from './trace.ts'
-import { type Cells, Snapshot } from './weights.ts'
+import { type Cells, snapshotOf } from './weights.ts'
 
 export type Metrics = Readonly<Record<string, number>>
 
@@ -67,39 +67,38 @@ export interface Report {
 /** Steps between copies of the state: a step that fails is found by going back and replaying fewer than these. */
 const snapshotEvery = 128
 
-/** The scalar outputs of an entry: those whose mean over rows makes sense. */
-const scalars = (entry: Entry) => entry.outs.filter((o) => o.spec.shape.length === 0)
-
 /** Metrics over batches: means over rows, and those that `combine` makes of totals. */
 class Tally {
   /** Of each mean its values times rows, then each total. */
   readonly sums: Float64Array
-  readonly #entry: Entry
+  /** The outputs whose mean over rows makes sense. */
+  readonly #scalars: readonly Bound[]
+  readonly #totals: readonly Bound[]
   readonly #combine: Entry | undefined
 
   constructor(entry: Entry, combine: Entry | undefined, start: readonly number[] = []) {
-    this.#entry = entry
+    this.#scalars = entry.outs.filter((o) => o.spec.shape.length === 0)
+    this.#totals = entry.totals
     this.#combine = combine
-    const size = entry.totals.reduce((n, t) => n + t.stride, scalars(entry).length)
+    const size = this.#totals.reduce((n, t) => n + t.stride, this.#scalars.length)
     this.sums = Float64Array.from({ length: size }, (_, k) => start[k] ?? 0)
   }
 
   /** Takes the outputs of a batch of `rows` rows. */
   add(rows: number): void {
     let k = 0
-    for (const { view } of scalars(this.#entry)) this.sums[k++]! += view[0]! * rows
-    for (const { view } of this.#entry.totals) for (const v of view) this.sums[k++]! += v
+    for (const { view } of this.#scalars) this.sums[k++]! += view[0]! * rows
+    for (const { view } of this.#totals) for (const v of view) this.sums[k++]! += v
   }
 
   results(rows: number): Evaluation {
-    const outs = scalars(this.#entry)
     const metrics = Object.fromEntries(
-      outs.map((o, k) => [o.spec.name, this.sums[k]! / Math.max(rows, 1)]),
+      this.#scalars.map((o, k) => [o.spec.name, this.sums[k]! / Math.max(rows, 1)]),
     )
     const tensors: Record<string, View> = {}
     const combine = this.#combine
     if (combine) {
-      let k = outs.length
+      let k = this.#scalars.length
       for (const { view, stride } of combine.ins) {
         view.set(this.sums.subarray(k, k + stride))
         k += stride
@@ -117,6 +116,8 @@ class Tally {
 /** Lets the page draw and signals arrive. */
 const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
 
+const hasRows = (entry: Entry): boolean => entry.ins.some((i) => i.count >= 0)
+
 /** Checks `feeds` whole; gives the number of their rows, 1 where nothing is bounded. */
 export function rowsOf(entry: Entry, feeds: Feeds): number {
   entry.measure(feeds)
@@ -124,17 +125,15 @@ export function rowsOf(entry: Entry, feeds: Feeds): number {
   if (entry.counts.length > 1) {
     fail('call', `${entry.spec.of} has several bounded dims; call its steps yourself`)
   }
-  return entry.ins.some((i) => i.count >= 0) ? entry.counts[0]! : 1
+  return hasRows(entry) ? entry.counts[0]! : 1
 }
 
 /** One step over `rows` rows of `order`. */
 function runRows(entry: Entry, feeds: Feeds, order: Uint32Array, from: number, rows: number): void {
-  entry.gather(feeds, order, from, rows)
-  if (entry.counts.length > 0 && entry.ins.some(isBounded)) entry.counts[0] = rows
+  entry.write(feeds, from, rows, order)
+  if (hasRows(entry)) entry.counts[0] = rows
   entry.runCounts()
 }
-
-const isBounded = (input: { readonly count: number }): boolean => input.count >= 0
 
 /** Every metric over rows of `feeds`, which `rowsOf` has checked. */
 export async function evaluateRows(
@@ -145,7 +144,6 @@ export async function evaluateRows(
 ): Promise<Evaluation> {
   const tally = new Tally(entry, combine)
   const batch = Math.min(entry.limits[0] ?? 1, order.length)
-  entry.write(feeds, 0, Math.min(batch, order.length))
   let last = performance.now()
   for (let from = 0; from < order.length; from += batch) {
     const rows = Math.min(batch, order.length - from)
@@ -169,7 +167,7 @@ export async function* fit(
 ): AsyncGenerator<Report, void, void> {
   const { epochs = 1, seed = 0, validation, signal, every = 250, from: start } = options
   const total = rowsOf(entry, feeds)
-  const all = range(total)
+  let rows = range(total)
   let held: Uint32Array | undefined
   let heldFeeds = feeds
   if (typeof validation === 'number') {
@@ -178,35 +176,35 @@ export async function* fit(
       fail('call', `validation = ${validation} leaves no rows to train or to validate`)
     }
     // Epoch -1: an order of its own, so that no training order tells which rows are held out.
-    held = shuffle(all, seed, -1)
-      .slice(total - share)
-      .sort()
+    shuffle(rows, seed, -1)
+    held = rows.slice(total - share).sort()
+    rows = rows.slice(0, total - share).sort()
   } else if (validation && evaluation) {
     heldFeeds = validation
     held = range(rowsOf(evaluation, validation))
   }
-  const rows = typeof validation === 'number' ? all.slice(0, total - held!.length).sort() : all
   const limit = entry.limits[0] ?? 1
   const batch = Math.min(options.batch ?? limit, rows.length)
   if (!Number.isInteger(batch) || batch < 1 || batch > limit) {
     fail('call', `batch = ${options.batch}: this model takes 1 to ${limit} rows a step`)
   }
   const tally = new Tally(entry, combine, start?.sums)
-  const snapshot = new Snapshot(cells)
-  entry.write(feeds, 0, batch)
+  const snapshot = snapshotOf(cells)
   const order = new Uint32Array(rows)
 
-  const first = start ? start.epoch * rows.length + start.row : 0
   let done = 0
   let trained = 0
-  let drawn = performance.now()
+  let row = start?.row ?? 0
+  let since = row
+  const keep = (): void => {
+    snapshot.take()
+    since = row
+  }
+  let last = performance.now()
   for (let epoch = start?.epoch ?? 0; epoch < epochs; epoch++) {
     order.set(rows)
     if (options.shuffle !== false) shuffle(order, seed, epoch)
-    let row = done === 0 && start ? start.row : 0
-    let since = row
-    let steps = 0
-    snapshot.take()
+    keep()
     const report = (kind: Report['kind'], results?: Metrics): Report => {
       const perSecond = trained > 0 ? done / trained : 0
       const isDone = kind === 'epoch'
@@ -220,14 +218,13 @@ export async function* fit(
         metrics: tally.results(row).metrics,
         validation: results,
         examplesPerSecond: perSecond,
-        secondsLeft: perSecond > 0 ? (epochs * rows.length - first - done) / perSecond : 0,
+        secondsLeft: perSecond > 0 ? ((epochs - epoch) * rows.length - row) / perSecond : 0,
         cursor: isDone
           ? { epoch: epoch + 1, row: 0, sums: [] }
           : { epoch, row, sums: [...tally.sums] },
       }
     }
     let began = performance.now()
-    let last = began
     while (row < rows.length) {
       if (signal?.aborted) {
         yield report('stopped')
@@ -237,7 +234,7 @@ export async function* fit(
       const step = cells.step.view[0]! + 1
       runRows(entry, feeds, order, row, count)
       const loss = badLoss(entry)
-      if (loss !== undefined) {
+      if (loss) {
         const value = badValue(entry)
         snapshot.restore()
         for (let at = since; at < row; at += batch) {
@@ -248,30 +245,27 @@ export async function* fit(
       tally.add(count)
       row += count
       done += count
-      if (++steps % snapshotEvery === 0) {
-        snapshot.take()
-        since = row
-      }
+      if (row - since >= snapshotEvery * batch) keep()
       const now = performance.now()
-      if (now - last >= every) {
-        trained += now - began > 0 ? (now - began) / 1000 : 0
+      if (now - began >= every) {
+        trained += (now - began) / 1000
         await breathe()
         if (row < rows.length) yield report('progress')
         // Whoever got the report may have set a hyper-parameter: a replay must not begin before that.
-        snapshot.take()
-        since = row
-        began = last = performance.now()
+        keep()
+        began = performance.now()
       }
     }
     trained += (performance.now() - began) / 1000
     const results =
       held && evaluation && (await evaluateRows(evaluation, combine, heldFeeds, held)).metrics
     // Not after each epoch: short ones would take longer to wait than to train.
-    if (performance.now() - drawn > 50) {
+    if (performance.now() - last > 50) {
       await breathe()
-      drawn = performance.now()
+      last = performance.now()
     }
     yield report('epoch', results)
     tally.sums.fill(0)
+    row = 0
   }
 }

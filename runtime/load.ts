@@ -1,7 +1,7 @@
 /** Loads a model: `await load(url, { weights })`. */
 import type { Manifest } from '../compiler/wasm/manifest.ts'
 import { type AnyBlocks, type Blocks, Model, type Texts } from './model.ts'
-import { fetchBytes, instantiate, type Source } from './module.ts'
+import { fetched, instantiate, type Source } from './module.ts'
 
 export interface LoadOptions {
   /** A safetensors file, or where to fetch it. Without it call `init` or `restore`. */
@@ -18,9 +18,6 @@ export async function load<B extends Blocks = AnyBlocks>(
 ): Promise<Model<B>> {
   const { weights, target, text } = options
   const model = new Model<B>(await instantiate(source, target), text)
-  if (weights !== undefined) {
-    const isUrl = typeof weights === 'string' || weights instanceof URL
-    model.restore(isUrl ? await fetchBytes(weights) : weights)
-  }
+  if (weights !== undefined) model.restore(await fetched(weights))
   return model
 }

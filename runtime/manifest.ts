@@ -3,6 +3,7 @@
  * inside the module's memory, so that nothing after this can read or write out of place.
  */
 import type { Manifest, TensorSpec } from '../compiler/wasm/manifest.ts'
+import { isCount, isCounts, isRecord, volume } from './checks.ts'
 import { fail } from './errors.ts'
 
 /** The one version of the module's calling convention that this runtime speaks. */
@@ -17,13 +18,12 @@ const bad = (what: string): never =>
 const show = (value: unknown): string =>
   typeof value === 'string' ? value : `${JSON.stringify(value)}`
 
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= 0
+const object = (value: unknown, where: string): Json =>
+  isRecord(value) ? value : bad(`${where} is not an object`)
 
-function object(value: unknown, where: string): Json {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? (value as Json)
-    : bad(`${where} is not an object`)
+function named(value: unknown, where: string): Json {
+  const one = object(value, where)
+  return typeof one.name === 'string' ? one : bad(`${where} has no name`)
 }
 
 /** The array `owner[key]`, each element checked by `check`, names unique where there are names. */
@@ -33,8 +33,7 @@ function list(owner: Json, key: string, check: (item: Json, where: string) => vo
   const names = new Set<unknown>()
   items.forEach((item: unknown, k) => {
     const where = `${key}[${k}]`
-    const one = object(item, where)
-    if (typeof one.name !== 'string') bad(`${where} has no name`)
+    const one = named(item, where)
     if (names.has(one.name)) bad(`${key} has two of the name ${one.name}`)
     names.add(one.name)
     check(one, where)
@@ -69,10 +68,9 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
   })
   const tensor = (spec: Json, where: string): void => {
     const { dtype, shape, bounds: bound, offset } = spec as unknown as TensorSpec
-    if (typeof spec.name !== 'string') bad(`${where} has no name`)
     if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'bool')
       bad(`${where} has dtype ${show(dtype)}`)
-    if (!Array.isArray(shape) || !shape.every(isCount)) bad(`${where}.shape is no list of extents`)
+    if (!isCounts(shape)) bad(`${where}.shape is no list of extents`)
     if (!Array.isArray(bound) || bound.length !== shape.length)
       bad(`${where}.bounds is no list of dims`)
     bound.forEach((name, k) => {
@@ -80,8 +78,7 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
         bad(`${where} is bounded by ${show(name)}`)
       }
     })
-    const bytes = 4 * shape.reduce((a, b) => a * b, 1)
-    if (!isCount(offset) || offset % 4 !== 0 || offset + bytes > memoryBytes) {
+    if (!isCount(offset) || offset % 4 !== 0 || offset + 4 * volume(shape) > memoryBytes) {
       bad(`${where} lies outside the memory`)
     }
   }
@@ -95,13 +92,13 @@ export function checkManifest(text: string, memoryBytes: number): Manifest {
     scalar(spec, where)
     if (typeof spec.initial !== 'number') bad(`${where} has no initial value`)
   })
-  for (const key of ['step', 'seed']) scalar(object(root[key], key), key)
+  for (const key of ['step', 'seed']) scalar(named(root[key], key), key)
   list(root, 'entries', (entry, where) => {
     if (!/^(train|eval|combine|predict|reset)$/.test(show(entry.kind))) {
       bad(`${where} has kind ${show(entry.kind)}`)
     }
     if (typeof entry.of !== 'string') bad(`${where}.of is no string`)
-    const counts = entry.counts
+    const { counts } = entry
     if (!Array.isArray(counts) || !counts.every((name) => bounds.has(name))) {
       bad(`${where}.counts is no list of dims`)
     }

@@ -62,7 +62,7 @@ export interface AnyBlocks extends Blocks {
   readonly vocabularies: Readonly<Record<string, Vocabulary>>
 }
 
-const checkSeed = (seed: number): unknown =>
+const checkSeed = (seed = 0): unknown =>
   Number.isInteger(seed) || fail('call', `the seed is an integer, not ${seed}`)
 
 export interface SaveOptions {
@@ -122,9 +122,9 @@ export class Model<B extends Blocks = AnyBlocks> {
 
   #hyperCells(): object {
     const hyper = {}
-    for (const { name, initial } of this.manifest.hyper) {
-      const { view } = this.#cells.training.find((c) => c.spec.name === name)!
-      view[0] = initial
+    for (const { spec, view } of this.#cells.hyper) {
+      const { name } = spec
+      view[0] = spec.initial
       Object.defineProperty(hyper, name, {
         enumerable: true,
         get: () => view[0],
@@ -158,7 +158,7 @@ export class Model<B extends Blocks = AnyBlocks> {
   reset(block?: string, seed?: number): void {
     if (block === undefined) this.#checkReady('reset')
     else this.#entryOf('predict', block)
-    checkSeed(seed ?? 0)
+    checkSeed(seed)
     for (const { spec, run, outs } of this.#entries.values()) {
       if (spec.kind === 'reset' && spec.of === (block ?? spec.of)) {
         run()
@@ -225,10 +225,7 @@ export class Model<B extends Blocks = AnyBlocks> {
   }
 
   #find(kind: EntrySpec['kind'], name: string): Entry | undefined {
-    for (const entry of this.#entries.values()) {
-      if (entry.spec.kind === kind && entry.spec.of === name) return entry
-    }
-    return undefined
+    return [...this.#entries.values()].find(({ spec }) => spec.kind === kind && spec.of === name)
   }
 
   #entryOf(kind: 'train' | 'predict', name: string): Entry {
@@ -262,7 +259,7 @@ export class Model<B extends Blocks = AnyBlocks> {
     this.#checkReady('save')
     const { model, source } = this.manifest
     const metadata = { format: 'netc', model, source, ...options.metadata }
-    return saveCells(this.#cells, options.training === true, metadata)
+    return saveCells(this.#cells, options.training, metadata)
   }
 
   /** Takes parameters, or a whole checkpoint, from a safetensors file; on an error nothing has changed. */

@@ -32,11 +32,12 @@ export function hasRelaxed(): boolean {
   return WebAssembly.validate(new Uint8Array(relaxedProbe))
 }
 
-/** Of what `fetch`, `WebAssembly` or a file system throws. */
-const messageOf = (error: unknown): string => (error as Error).message
+const isUrl = (source: unknown): source is string | URL =>
+  typeof source === 'string' || source instanceof URL
 
-/** The bytes behind a URL; in Node also those of a file, by path or `file:` URL. */
-export async function fetchBytes(url: string | URL): Promise<BufferSource> {
+/** What is given, or the bytes behind a URL; in Node also those of a file, by path or `file:` URL. */
+export async function fetched<T>(url: T | string | URL): Promise<T | BufferSource> {
+  if (!isUrl(url)) return url
   // Asked of the engine, not imported: bundlers for pages must find no module of Node here.
   const fs = globalThis.process?.getBuiltinModule?.('node:fs')
   try {
@@ -48,13 +49,13 @@ export async function fetchBytes(url: string | URL): Promise<BufferSource> {
     return fail('module', `cannot fetch ${url}: HTTP ${response.status}`)
   } catch (error) {
     if (error instanceof NetcError) throw error
-    return fail('module', `cannot fetch ${url}: ${messageOf(error)}`)
+    return fail('module', `cannot fetch ${url}: ${(error as Error).message}`)
   }
 }
 
 function choose(source: Source, target: 'simd' | 'relaxed' | undefined): ModuleSource {
   const relaxed = target === undefined ? hasRelaxed() : target === 'relaxed'
-  if (typeof source === 'string' || source instanceof URL) {
+  if (isUrl(source)) {
     const url = String(source)
     return /\.wasm($|[?#])/.test(url) ? source : `${url}${relaxed ? '.relaxed' : ''}.wasm`
   }
@@ -67,19 +68,14 @@ export async function instantiate(
   source: Source,
   target: 'simd' | 'relaxed' | undefined,
 ): Promise<Instance> {
-  const chosen = choose(source, target)
+  const chosen = await fetched(choose(source, target))
   let module: WebAssembly.Module
   let exports: WebAssembly.Exports
   try {
-    if (chosen instanceof WebAssembly.Module) module = chosen
-    else {
-      const isUrl = typeof chosen === 'string' || chosen instanceof URL
-      module = await WebAssembly.compile(isUrl ? await fetchBytes(chosen) : chosen)
-    }
+    module = chosen instanceof WebAssembly.Module ? chosen : await WebAssembly.compile(chosen)
     exports = (await WebAssembly.instantiate(module, {})).exports
   } catch (error) {
-    if (error instanceof NetcError) throw error
-    return fail('module', `this is no module of netc: ${messageOf(error)}`)
+    return fail('module', `this is no module of netc: ${(error as Error).message}`)
   }
   const section = WebAssembly.Module.customSections(module, 'netc')[0]
   if (!section) return fail('manifest', 'this module has no manifest: it was not made by netc')

@@ -2,6 +2,7 @@
  * The safetensors format: eight bytes of header length, a JSON header, and the tensors' bytes. Reading checks that
  * every tensor lies inside the file and has the size its shape says; no bytes are copied.
  */
+import { isCounts, isRecord, volume } from './checks.ts'
 import { type ErrorCode, fail } from './errors.ts'
 
 export interface RawTensor {
@@ -17,22 +18,10 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-const sizes: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  I16: 2,
-  U16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  U32: 4,
-  F32: 4,
-  F64: 8,
-  I64: 8,
-  U64: 8,
+/** Bytes of an element: `BOOL`, or a letter or two and the bits (`F32`, `BF16`, `U8`, `F8_E4M3`). */
+function sizeOf(dtype: unknown): number | undefined {
+  const [known, bits = 8] = /^(?:BOOL|(?:BF|[FIU])(8|16|32|64)(?:_E\dM\d)?)$/.exec(`${dtype}`) ?? []
+  return known === undefined ? known : Number(bits) / 8
 }
 
 export function asBytes(source: BufferSource): Uint8Array<ArrayBuffer> {
@@ -55,10 +44,10 @@ export function readSafetensors(source: BufferSource, code: ErrorCode = 'weights
   } catch {
     bad('its header, from byte 8, is not JSON')
   }
-  if (!header || typeof header !== 'object' || Array.isArray(header)) bad('its header is no object')
+  if (!isRecord(header)) return bad('its header is no object')
   const tensors: RawTensor[] = []
   let metadata: Record<string, string> = {}
-  for (const [name, value] of Object.entries(header as object)) {
+  for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') {
       metadata = Object.fromEntries(
         Object.entries(value ?? {}).map(([k, v]) => [
@@ -77,19 +66,14 @@ export function readSafetensors(source: BufferSource, code: ErrorCode = 'weights
       shape: unknown
       data_offsets: unknown
     }
-    const isCounts = (list: unknown): list is number[] =>
-      Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0)
-    const size =
-      typeof dtype === 'string' && Object.hasOwn(sizes, dtype)
-        ? sizes[dtype]!
-        : bad(`tensor ${name} has dtype ${JSON.stringify(dtype)}`)
+    const size = sizeOf(dtype) ?? bad(`tensor ${name} has dtype ${JSON.stringify(dtype)}`)
     if (!isCounts(shape)) return bad(`tensor ${name} has no shape`)
     if (!isCounts(range) || range.length !== 2) return bad(`tensor ${name} has no data_offsets`)
     const [from, to] = range as [number, number]
     if (from > to || start + to > bytes.length) {
       bad(`tensor ${name} lies at bytes ${from} to ${to} of ${bytes.length - start}`)
     }
-    const expected = shape.reduce((a, b) => a * b, size)
+    const expected = size * volume(shape)
     if (to - from !== expected) {
       bad(
         `tensor ${name} of shape [${shape.join(', ')}] takes ${expected} bytes and has ${to - from}`,

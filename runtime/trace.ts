@@ -2,9 +2,8 @@
  * Finds what made a loss NaN or infinite: the parameters and inputs from before the step, then the intermediate
  * values still in memory, in the order in which they were computed.
  */
-import type { TensorSpec } from '../compiler/wasm/manifest.ts'
-import { type Entry, viewOf } from './entry.ts'
-import { fail, NetcError } from './errors.ts'
+import type { Entry } from './entry.ts'
+import { fail } from './errors.ts'
 import { type Cells, firstNonFinite } from './weights.ts'
 
 interface Loss {
@@ -44,33 +43,23 @@ export function badParam(cells: Cells): Culprit | undefined {
 
 /** The first value of the run just made that is not finite. */
 export function badValue(entry: Entry): Culprit | undefined {
-  for (const { spec, view, stride, count } of entry.ins) {
-    const length = count < 0 ? stride : entry.counts[count]! * stride
-    const at = firstNonFinite(view, length)
+  for (const input of entry.ins) {
+    const { spec, view, stride } = input
+    const at = firstNonFinite(view, entry.live(input))
     if (at >= 0) {
       const row = Math.floor(at / stride)
-      return {
-        what: `input ${spec.name} holds ${view[at]} in row ${row} of the batch`,
-        tensor: spec.name,
-        place: null,
-      }
+      const what = `input ${spec.name} holds ${view[at]} in row ${row} of the batch`
+      return { what, tensor: spec.name, place: null }
     }
   }
-  const memory = entry.memory
-  for (const spec of entry.spec.trace) {
-    if (firstNonFinite(viewOf(memory, spec), liveLength(entry, spec)) >= 0) {
-      const what = `the first value that is not finite is ${spec.name}, made at ${spec.place}`
-      return { what, tensor: spec.name, place: spec.place }
+  for (const value of entry.trace) {
+    const { name, place } = value.spec
+    if (firstNonFinite(value.view, entry.live(value)) >= 0) {
+      const what = `the first value that is not finite is ${name}, made at ${place}`
+      return { what, tensor: name, place }
     }
   }
   return undefined
-}
-
-function liveLength(entry: Entry, spec: TensorSpec): number {
-  const [outer = 1, ...inner] = spec.shape
-  const bound = spec.bounds[0]
-  const rows = bound ? entry.counts[entry.spec.counts.indexOf(bound)]! : outer
-  return inner.reduce((a, b) => a * b, rows)
 }
 
 /** Ends a training at `step` because of `loss`. */
@@ -82,26 +71,20 @@ export function stop(
   restored: boolean,
 ): never {
   const { name, value } = loss
-  const because = culprit ? `: ${culprit.what}` : ''
+  const { what, tensor, place } = culprit ?? { tensor: null, place: null }
+  const because = what ? `: ${what}` : ''
   const after = restored ? ` (the model is as it was after step ${step - 1})` : ''
-  throw new NetcError(
+  fail(
     'non-finite',
     `${entry.spec.of}: the ${name} of step ${step} is ${value}${because}${after}`,
-    {
-      step,
-      loss: name,
-      value,
-      tensor: culprit?.tensor ?? null,
-      place: culprit?.place ?? null,
-      restored,
-    },
+    { step, loss: name, value, tensor, place, restored },
   )
 }
 
 /** Checks after step `step`; does nothing when the losses are finite. */
 export function checkLoss(entry: Entry, step: number): void {
   const loss = badLoss(entry)
-  if (loss !== undefined) stop(entry, loss, step, badValue(entry), false)
+  if (loss) stop(entry, loss, step, badValue(entry), false)
 }
 
 export const unknownEntry = (kind: string, name: string, known: readonly string[]): never =>

@@ -3,13 +3,13 @@
  * the running state of layers; a checkpoint also optimizer state, hyper-parameters, step and seed, enough to go on bit for bit. Restoring checks
  * everything before it changes anything.
  */
-import type { Manifest, StateSpec, TensorSpec } from '../compiler/wasm/manifest.ts'
+import type { HyperSpec, Manifest, StateSpec, TensorSpec } from '../compiler/wasm/manifest.ts'
 import { type View, viewOf } from './entry.ts'
 import { fail } from './errors.ts'
 import { asBytes, type RawTensor, readSafetensors, writeSafetensors } from './safetensors.ts'
 
-export interface Cell {
-  readonly spec: TensorSpec
+export interface Cell<S extends TensorSpec = TensorSpec> {
+  readonly spec: S
   readonly view: View
   /** The view's bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -23,28 +23,30 @@ export interface Cells {
   readonly training: readonly Cell[]
   /** Both. */
   readonly all: readonly Cell[]
+  readonly hyper: readonly Cell<HyperSpec>[]
   readonly step: Cell
 }
 
 export function cellsOf(manifest: Manifest, memory: ArrayBuffer): Cells {
-  const cell = (spec: TensorSpec): Cell => {
+  const cell = <S extends TensorSpec>(spec: S): Cell<S> => {
     const view = viewOf(memory, spec)
     return { spec, view, bytes: asBytes(view as BufferSource) }
   }
   const [step, seed] = [cell(manifest.step), cell(manifest.seed)]
   const params = manifest.params.map(cell)
+  const hyper = manifest.hyper.map(cell)
   const kept = (by: StateSpec['kept']): Cell[] =>
     manifest.state.filter((spec) => spec.kept === by).map(cell)
   const weights = [...params, ...kept('weights')]
-  const training = [...kept('training'), ...manifest.hyper.map(cell), step, seed]
-  return { params, weights, training, all: [...weights, ...training], step }
+  const training = [...kept('training'), ...hyper, step, seed]
+  return { params, weights, training, all: [...weights, ...training], hyper, step }
 }
 
 const dtypeOf = (spec: TensorSpec): string => (spec.dtype === 'f32' ? 'F32' : 'I32')
 
 export function saveCells(
   cells: Cells,
-  training: boolean,
+  training: boolean | undefined,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
   const chosen = training ? cells.all : cells.weights
@@ -76,40 +78,36 @@ export function restoreCells(
   const training = cells.training.some((c) => found.has(c.spec.name))
   const wanted = training ? cells.all : cells.weights
   const plan: [Cell, RawTensor][] = []
+  const refuse = (tensor: string, what: string): never => fail('weights', what, { tensor })
   for (const cell of wanted) {
     const { name, shape } = cell.spec
     const raw = found.get(name)
     if (!raw) {
       const known = tensors.map((t) => t.name).slice(0, 8)
-      const has = known.length ? known.join(', ') : 'no tensor'
-      return fail('weights', `the weights have no ${name}; they have ${has}`, { tensor: name })
+      const has = known.join(', ') || 'no tensor'
+      return refuse(name, `the weights have no ${name}; they have ${has}`)
     }
-    if (raw.dtype !== dtypeOf(cell.spec)) {
-      fail('weights', `weights ${name} are ${raw.dtype} and the model has ${dtypeOf(cell.spec)}`, {
-        tensor: name,
-      })
+    const dtype = dtypeOf(cell.spec)
+    if (raw.dtype !== dtype) {
+      refuse(name, `weights ${name} are ${raw.dtype} and the model has ${dtype}`)
     }
     if (raw.shape.join() !== shape.join()) {
       const shapes = `[${raw.shape.join(', ')}] and the model has [${shape.join(', ')}]`
-      fail('weights', `weights ${name} have shape ${shapes}`, { tensor: name })
+      refuse(name, `weights ${name} have shape ${shapes}`)
     }
     found.delete(name)
     plan.push([cell, raw])
   }
-  const [extra] = found.keys()
-  if (extra !== undefined) {
-    fail('weights', `the model has no ${extra}, which these weights hold`, { tensor: extra })
-  }
-  for (const [cell, raw] of plan) {
-    if (cell.spec.dtype !== 'f32' || options.allowNonFinite) continue
+  for (const name of found.keys())
+    refuse(name, `the model has no ${name}, which these weights hold`)
+  for (const [{ spec }, raw] of plan) {
+    if (spec.dtype !== 'f32' || options.allowNonFinite) continue
     // A copy: the tensor need not be aligned in the file.
     const at = firstNonFinite(new Float32Array(raw.bytes.slice().buffer))
     if (at >= 0) {
-      const { name } = cell.spec
-      fail('weights', `weights ${name} hold a value that is not finite at element ${at}`, {
-        tensor: name,
-        element: at,
-      })
+      const { name } = spec
+      const what = `weights ${name} hold a value that is not finite at element ${at}`
+      fail('weights', what, { tensor: name, element: at })
     }
   }
   const write = (): void => {
@@ -127,25 +125,18 @@ export function firstNonFinite(values: ArrayLike<number>, length = values.length
   return -1
 }
 
-/** Copies of everything that a training step changes, to go back to. */
-export class Snapshot {
-  readonly #cells: readonly Cell[]
-  readonly #copies: readonly Uint8Array[]
-
-  constructor(cells: Cells) {
-    this.#cells = cells.all
-    this.#copies = this.#cells.map((c) => c.bytes.slice())
-  }
-
-  take(): void {
-    this.#cells.forEach((cell, k) => {
-      this.#copies[k]!.set(cell.bytes)
-    })
-  }
-
-  restore(): void {
-    this.#cells.forEach((cell, k) => {
-      cell.bytes.set(this.#copies[k]!)
-    })
+/** A copy of everything that a training step changes, to go back to. */
+export function snapshotOf({ all }: Cells): {
+  readonly take: () => void
+  readonly restore: () => void
+} {
+  const copies = all.map((cell) => cell.bytes.slice())
+  return {
+    take() {
+      for (const [k, { bytes }] of all.entries()) copies[k]!.set(bytes)
+    },
+    restore() {
+      for (const [k, { bytes }] of all.entries()) bytes.set(copies[k]!)
+    },
   }
 }
