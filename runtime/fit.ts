@@ -206,7 +206,7 @@ export async function* fit(
     if (options.shuffle !== false) shuffle(order, seed, epoch)
     keep()
     const report = (kind: Report['kind'], results?: Metrics): Report => {
-      const perSecond = trained > 0 ? done / trained : 0
+      const perSecond = trained && done / trained
       const isDone = kind === 'epoch'
       return {
         kind,
@@ -218,7 +218,7 @@ export async function* fit(
         metrics: tally.results(row).metrics,
         validation: results,
         examplesPerSecond: perSecond,
-        secondsLeft: perSecond > 0 ? ((epochs - epoch) * rows.length - row) / perSecond : 0,
+        secondsLeft: perSecond && ((epochs - epoch) * rows.length - row) / perSecond,
         cursor: isDone
           ? { epoch: epoch + 1, row: 0, sums: [] }
           : { epoch, row, sums: [...tally.sums] },
