@@ -22,6 +22,7 @@ import type { Source } from './support/span.ts'
 import { parse } from './syntax/parse.ts'
 import { version } from './version.ts'
 import type { Target } from './wasm/assembler.ts'
+import { defaultThreads, type ThreadOptions } from './wasm/teamwork.ts'
 
 /** In the order they run. Simplification meets what differentiation wrote; sharing then finds more that is equal. */
 export const passes: readonly Pass[] = [differentiate, simplify, masks, cse, inline, factors, dce]
@@ -47,6 +48,11 @@ export interface CompileOptions {
   readonly expose?: readonly string[]
   /** Train entries report the health of the training too: passes/monitor.ts. */
   readonly monitor?: boolean
+  /**
+   * Makes modules that several threads run together, with shared memory that they import; see netc/runtime/threads. `true`
+   * leaves to the compiler's estimate what is worth it.
+   */
+  readonly threads?: boolean | ThreadOptions
   /** False keeps every equation a kernel of its own. */
   readonly fuse?: boolean
   /** Checks the program after each pass. */
@@ -72,8 +78,10 @@ export function compile(text: string, options: CompileOptions = {}): Compiled {
     const refused = [...diagnostics, error.diagnostic]
     return { diagnostics: refused, program: undefined, modules: undefined }
   }
+  const { threads } = options
   const modules = generate(lowered, {
     targets: options.targets ?? ['simd', 'relaxed'],
+    threads: threads === true ? defaultThreads : threads || undefined,
     fuse: options.fuse ?? true,
     sourceText: text,
     version,

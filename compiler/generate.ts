@@ -17,13 +17,16 @@ import type { MathLibrary } from './wasm/link.ts'
 import type { Manifest } from './wasm/manifest.ts'
 import { type MemoryPlan, planMemory } from './wasm/memory.ts'
 import { emitModule } from './wasm/module.ts'
+import { type Teamwork, type ThreadOptions, teamworkOf } from './wasm/teamwork.ts'
 
 export interface CompiledModule {
   readonly wasm: Uint8Array
   readonly manifest: Manifest
 }
 
-export interface GenerateOptions extends ScheduleOptions {
+export interface GenerateOptions extends Omit<ScheduleOptions, 'threads'> {
+  /** Makes modules that threads run together. */
+  readonly threads?: ThreadOptions | undefined
   readonly targets: readonly Target[]
   /** For the hash in the manifest. */
   readonly sourceText: string
@@ -60,17 +63,31 @@ export function generate(
   program: Program,
   options: GenerateOptions,
 ): { [target in Target]?: CompiledModule } {
-  const scheduled = schedule(program, options)
+  const { threads, ...rest } = options
+  const scheduled = schedule(program, { ...rest, threads: threads !== undefined })
+  const teamwork = threads && teamworks(scheduled, threads)
   const modules: { [target in Target]?: CompiledModule } = {}
   for (const target of options.targets) {
     const { version, sourceText } = options
-    const manifest = describe({ program, ...scheduled, version, sourceText }, target)
-    modules[target] = {
-      wasm: emitModule({ program, ...scheduled, math: mathLibrary(target), target, manifest }),
-      manifest,
-    }
+    const manifest = describe({ program, ...scheduled, version, sourceText, teamwork }, target)
+    const math = mathLibrary(target)
+    const input = { program, ...scheduled, math, target, manifest, teamwork, threads }
+    modules[target] = emitModule(input)
   }
   return modules
+}
+
+/** How threads run each entry. */
+function teamworks(
+  { entries, tensorsOf, plan }: Scheduled,
+  options: ThreadOptions,
+): Map<string, Teamwork> {
+  return new Map(
+    entries.map((scheduled) => {
+      const { name } = scheduled.entry
+      return [name, teamworkOf(scheduled, plan.entries.get(name)!, tensorsOf(scheduled), options)]
+    }),
+  )
 }
 
 /** The scalar functions, for the relaxed build with fused multiply-adds. */

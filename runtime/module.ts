@@ -1,6 +1,6 @@
 /**
  * From bytes to an instance: compiles a module, picks the relaxed build where the engine has it, reads the manifest
- * and instantiates with no imports. `fetch` is the only way out to the network, used for URLs alone.
+ * and instantiates with no imports (threads aside). `fetch` is the only way out to the network, used for URLs alone.
  */
 import type { Manifest } from '../compiler/wasm/manifest.ts'
 import { fail, NetcError } from './errors.ts'
@@ -67,13 +67,14 @@ function choose(source: Source, target: 'simd' | 'relaxed' | undefined): ModuleS
 export async function instantiate(
   source: Source,
   target: 'simd' | 'relaxed' | undefined,
+  imports?: (module: WebAssembly.Module) => WebAssembly.Imports,
 ): Promise<Instance> {
   const chosen = await fetched(choose(source, target))
   let module: WebAssembly.Module
   let exports: WebAssembly.Exports
   try {
     module = chosen instanceof WebAssembly.Module ? chosen : await WebAssembly.compile(chosen)
-    exports = (await WebAssembly.instantiate(module, {})).exports
+    exports = (await WebAssembly.instantiate(module, imports?.(module))).exports
   } catch (error) {
     return fail('module', `this is no module of netc: ${(error as Error).message}`)
   }

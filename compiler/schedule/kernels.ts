@@ -16,6 +16,7 @@ import {
   type LoopGroup,
 } from './group.ts'
 import { type Alias, equationsOf, type Segment, segmentsOf } from './segments.ts'
+import { shareOf } from './share.ts'
 import { type TileOptions, tile } from './tile.ts'
 import type { Kernel, Nest, Slot } from './types.ts'
 
@@ -50,10 +51,11 @@ export interface ScheduledEntry {
   readonly folded: ReadonlyMap<string, ReadonlySet<number>>
 }
 
-interface Tensors {
+interface Surroundings {
   readonly tensorOf: (name: string) => Tensor
   readonly foldedOf: (name: string) => ReadonlySet<number>
   readonly stream: Stream
+  readonly threads: boolean
 }
 
 /** Seed and step cells, which random numbers read without an equation saying so. */
@@ -73,12 +75,14 @@ export interface ScheduleOptions {
   readonly fuse: boolean
   /** Bytes that operands may have before a sum runs in blocks: tests set it so that small sums do. */
   readonly cache?: number
+  /** For a module that several threads run. */
+  readonly threads?: boolean
 }
 
 export function scheduleEntry(
   entry: Entry,
   tensors: ReadonlyMap<string, Tensor>,
-  { fuse, cache = cacheBytes }: ScheduleOptions,
+  { fuse, cache = cacheBytes, threads = false }: ScheduleOptions,
 ): ScheduledEntry {
   const aliases = new Map<string, Alias>()
   const base = (name: string): string => aliases.get(name)?.tensor ?? name
@@ -137,7 +141,7 @@ export function scheduleEntry(
         }
         return segment.grouped.groups.map((group) => ({
           kind: 'kernel',
-          kernel: kernelOf(group, times, { tensorOf, foldedOf, stream }, options),
+          kernel: kernelOf(group, times, { tensorOf, foldedOf, stream, threads }, options),
         }))
       })
     return {
@@ -220,7 +224,7 @@ function lossOf(entry: Entry, stage: Stage): string | undefined {
 function kernelOf(
   group: Group,
   times: readonly Index[],
-  { tensorOf, foldedOf, stream }: Tensors,
+  { tensorOf, foldedOf, stream, threads }: Surroundings,
   options: TileOptions,
 ): Kernel {
   const fixed = new Set([...times, ...(group.row ? [group.row] : [])].map((i) => i.name))
@@ -267,12 +271,14 @@ function kernelOf(
       if (e.at) count(e.target, e.at, false)
     }
   }
+  const share = threads ? shareOf(nest) : undefined
   return {
     name: equations[0]!.target,
     slots: [...slots.values()],
     counts: [...counts].sort(),
     times,
-    range: rangeIndex(nest),
+    range: threads ? share?.index : rangeIndex(nest),
+    share,
     nest,
     equations,
     zeroed: equations.filter((e) => e.at || inBlocks(nest)).map((e) => e.target),
@@ -319,7 +325,7 @@ export function kernelKey(kernel: Kernel): string {
   const slots = kernel.slots.map((s) => [s.dtype, s.shape, s.folded, s.bounds])
   const times = kernel.times.map((i) => [indexKey(i.name), i.extent.size])
   const range = kernel.range && indexKey(kernel.range.name)
-  return JSON.stringify([slots, kernel.counts, times, range, nest])
+  return JSON.stringify([slots, kernel.counts, times, range, kernel.share?.grain, nest])
 }
 
 const isExtent = (holder: unknown): boolean =>

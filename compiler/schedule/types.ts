@@ -73,6 +73,13 @@ export interface RowNest {
 
 export type Nest = LoopNest | RowNest
 
+/** How threads share a kernel: an output index of which each takes a part. See share.ts. */
+export interface Share {
+  readonly index: Index
+  /** Parts begin at multiples of this. */
+  readonly grain: number
+}
+
 export interface Kernel {
   /** After the first tensor it makes. */
   readonly name: string
@@ -83,6 +90,8 @@ export interface Kernel {
   readonly times: readonly Index[]
   /** The index that lo..hi splits, if its outermost loop can be split. */
   readonly range: Index | undefined
+  /** How threads may share it, by `range`; undefined in a module for one thread. */
+  readonly share: Share | undefined
   readonly nest: Nest
   readonly equations: readonly Equation[]
   /** Targets that start as zeros because they are scattered to. */

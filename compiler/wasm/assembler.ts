@@ -30,9 +30,10 @@ export function relaxedMadd(module: Module, a: Ref, b: Ref, c: Ref): Ref {
   return raw._BinaryenSIMDTernary(ptr, raw.RelaxedMaddVecF32x4, a, b, c)
 }
 
-export function features(target: Target): number {
+export function features(target: Target, threads = false): number {
   const { Features } = binaryen
   const simd =
+    (threads ? Features.Atomics : 0) |
     Features.MutableGlobals |
     Features.NontrappingFPToInt |
     Features.SIMD128 |
@@ -42,9 +43,9 @@ export function features(target: Target): number {
   return target === 'relaxed' ? simd | Features.RelaxedSIMD : simd
 }
 
-export function newModule(target: Target): Module {
+export function newModule(target: Target, threads = false): Module {
   const module = new binaryen.Module()
-  module.setFeatures(features(target))
+  module.setFeatures(features(target, threads))
   return module
 }
 
@@ -59,8 +60,8 @@ export const functionInfo = (f: binaryen.FunctionRef): binaryen.FunctionInfo =>
 
 export const exportInfo = (e: binaryen.ExportRef): binaryen.ExportInfo => binaryen.getExportInfo(e)
 
-/** Kernels' names begin with this. */
-export const kernelPrefix = 'k.'
+/** Names of functions that begin with this are never inlined: those of kernels do. */
+export const neverInlined = 'k.'
 
 /**
  * Kernels are never inlined: each must stay a function of its own, called often, so that the engine replaces it by
@@ -78,12 +79,39 @@ const passes: readonly string[] = [
   'remove-unused-module-elements',
 ]
 
+/** Data that is in memory when the module is instantiated, or, passive, when code copies it there. */
+export interface Data {
+  readonly address: number
+  readonly data: Uint8Array
+}
+
+/**
+ * The memory, exported as `memory` once its segments are known. `shared` says that it is imported, `env.memory`, and shared with other instances; the data is
+ * then passive.
+ */
+export function setMemory(
+  module: Module,
+  pages: number,
+  shared: boolean,
+  segments?: readonly Data[],
+): void {
+  const list = (segments ?? []).map(({ address, data }, k) => ({
+    name: `${k}`,
+    // A passive segment has no place of its own.
+    offset: shared ? (0 as Ref) : module.i32.const(address),
+    data,
+    passive: shared,
+  }))
+  module.setMemory(pages, pages, segments ? 'memory' : null, list, shared, false, '0')
+  if (shared) module.addMemoryImport('0', 'env', 'memory', true)
+}
+
 export function optimize(module: Module): void {
   binaryen.setOptimizeLevel(2)
   binaryen.setShrinkLevel(0)
   binaryen.setAlwaysInlineMaxSize(160)
   binaryen.setFlexibleInlineMaxSize(160)
   binaryen.setOneCallerInlineMaxSize(160)
-  binaryen.setPassArgument('no-inline', `${kernelPrefix}*`)
+  binaryen.setPassArgument('no-inline', `${neverInlined}*`)
   module.runPasses([...passes])
 }

@@ -14,6 +14,7 @@ import {
 } from './manifest.ts'
 import { bytesOfTensor, intactAfter, type MemoryPlan } from './memory.ts'
 import { countsOf } from './module.ts'
+import type { Teamwork } from './teamwork.ts'
 
 export interface DescribeInput {
   readonly program: Program
@@ -22,6 +23,7 @@ export interface DescribeInput {
   readonly tensorsOf: (entry: ScheduledEntry) => ReadonlyMap<string, Tensor>
   readonly version: string
   readonly sourceText: string
+  readonly teamwork?: ReadonlyMap<string, Teamwork> | undefined
 }
 
 export function describe(input: DescribeInput, target: Target): Manifest {
@@ -56,6 +58,10 @@ export function describe(input: DescribeInput, target: Target): Manifest {
       vocabularies: program.vocabularies.map((v) => ({ ...v, unknown: v.unknown ?? null })),
     }),
     memory: plan.total,
+    ...(input.teamwork && {
+      // Of pages only the emitter knows the number.
+      threads: { pages: 0, most: Math.max(1, ...[...input.teamwork.values()].map((w) => w.most)) },
+    }),
   }
 }
 

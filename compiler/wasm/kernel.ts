@@ -225,10 +225,10 @@ class KernelEmitter {
       }
       return
     }
-    // Static extents are only ever split at multiples of the tile, so their remainder is known.
+    // Without threads a static extent runs as a whole, so that its remainder is known.
     let stopped = build.loop(scope, from, to, rowTile, (inner, v) => tile(inner, v, 0, rowTile))
     const smaller =
-      bound === undefined
+      bound === undefined && !this.#kernel.share
         ? [...new Set(remainders(size % rowTile))]
         : [4, 2, 1].filter((n) => n < rowTile)
     for (const n of smaller) {
@@ -261,6 +261,16 @@ class KernelEmitter {
       return list
     }
     const { build } = this.#context
+    if (lanes.name === this.#kernel.range?.name) {
+      // Shared by threads at multiples of the tile: whole ones, and the last if this share has the end.
+      const [from, to] = this.#bounds(lanes)
+      const whole = (inner: Scope, v: Value): void => body(inner, columns(v, 0, step))
+      const again = build.loop(scope, from, to, step, whole)
+      const left = size % step
+      const last = (inner: Scope, v: Value): void => body(inner, columns(v, 0, left))
+      if (left > 0) build.loop(scope, undefined, to, left, last, { again })
+      return
+    }
     if (whole === 1 && size - step < 4) {
       // One tile and a bit: the bit joins it.
       body(scope, columns(undefined, 0, size))

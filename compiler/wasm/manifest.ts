@@ -2,7 +2,7 @@
  * The manifest: JSON in the custom section `netc` of every module. With it the wasm file alone is enough to run the
  * model. Types only, so that the runtime can import them without pulling in the compiler.
  *
- * Calling convention: the module imports nothing and exports `memory` and one function per entry. `init` takes the
+ * Calling convention: the module imports nothing (threads aside) and exports `memory` and one function per entry. `init` takes the
  * seed (i32). Every other entry takes one i32 per name in its `counts`: the actual count of that bounded dim, 1 to its
  * maximum. Inputs are written to and outputs read from `memory` at `offset` bytes, row-major, packed for the
  * maximum extents; a bounded dim is only ever outermost, so the first `count` rows are simply the first bytes.
@@ -108,6 +108,15 @@ export interface Manifest {
       readonly value: string | number | boolean
     }[]
   }[]
+  /**
+   * Of a module that threads run together. It imports its memory, `env.memory`, shared and of `pages` pages, and is instantiated
+   * once a thread; wasm/team.ts says what it exports beside the entries.
+   */
+  readonly threads?: {
+    readonly pages: number
+    /** As many threads as the compiler expects to be of use; 1 for a small model. */
+    readonly most: number
+  }
   /** Left out where the model has none. */
   readonly vocabularies?: readonly VocabularySpec[]
   /** Bytes of memory in all. */

@@ -3,17 +3,12 @@
  * of the loop it stands; a load is one. The constants of the scalar functions are at the start of memory, placed when netc is
  * built; those of a module's own kernels are behind everything else.
  */
-import type { Module, Ref } from './assembler.ts'
+import type { Data, Module, Ref } from './assembler.ts'
 
 /** Address 0 stays empty. */
 export const mathPoolAddress = 64
 /** Room for the constants of all scalar functions. */
 export const mathPoolBytes = 640
-
-export interface Segment {
-  readonly address: number
-  readonly data: Uint8Array
-}
 
 export class ConstantPool {
   readonly #address: number
@@ -47,7 +42,7 @@ export class ConstantPool {
     return this.#address + 4 * this.#words.length
   }
 
-  get segment(): Segment {
+  get segment(): Data {
     return { address: this.#address, data: new Uint8Array(Int32Array.from(this.#words).buffer) }
   }
 }

@@ -49,7 +49,7 @@ const lowered = lower(program)
 const scheduled = schedule(lowered, { fuse: !options.alone })
 const description = { program: lowered, ...scheduled, version: '', sourceText: text }
 const manifest = describe(description, target)
-const wasm = emitModule({
+const { wasm } = emitModule({
   program: lowered,
   ...scheduled,
   math: mathLibrary(target),

@@ -11,12 +11,14 @@ import { createState, run, type State } from '../../compiler/ir/evaluate.ts'
 import type { Program } from '../../compiler/ir/types.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
 import type { Manifest, TensorSpec } from '../../compiler/wasm/manifest.ts'
+import type { ThreadOptions } from '../../compiler/wasm/teamwork.ts'
 
 export interface Build {
   readonly target: Target
   readonly fuse: boolean
   /** See `ScheduleOptions`: 0 cuts every sum that can be. */
   readonly cache?: number
+  readonly threads?: ThreadOptions
 }
 
 export const builds: readonly Build[] = [

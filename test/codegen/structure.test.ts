@@ -12,7 +12,7 @@ import { optionsOf, small, textOf } from '../models/small.ts'
 const { readWasm } = await wabt()
 
 /** All of SIMD but nothing newer, unless it is the relaxed build. */
-const featuresOf = (target: Target) => ({
+const featuresOf = (target: Target, threads: boolean) => ({
   simd: true,
   relaxed_simd: target === 'relaxed',
   bulk_memory: true,
@@ -20,7 +20,7 @@ const featuresOf = (target: Target) => ({
   mutable_globals: true,
   sign_extension: true,
   multi_value: false,
-  threads: false,
+  threads,
   exceptions: false,
   gc: false,
   tail_call: false,
@@ -37,8 +37,8 @@ function compiled(text: string, options: CompileOptions = { file: 'structure.net
 }
 
 /** The module as text, after validation. */
-function watOf(wasm: Uint8Array, target: Target): string {
-  const module = readWasm(wasm, { ...featuresOf(target), readDebugNames: true })
+function watOf(wasm: Uint8Array, target: Target, threads = false): string {
+  const module = readWasm(wasm, { ...featuresOf(target, threads), readDebugNames: true })
   try {
     module.applyNames()
     module.validate()
@@ -98,6 +98,21 @@ describe.each(Object.keys(small))('models/%s.net', (name) => {
   test('the simd build has no relaxed instruction and validates without the feature', () => {
     expect(watOf(modules!.simd!.wasm, 'simd')).not.toMatch(/relaxed/)
   })
+})
+
+test('a module for threads: valid to wabt, one import, and the functions of its threads', () => {
+  const { modules } = compiled(textOf('lstm'), { ...optionsOf('lstm'), threads: { least: 0 } })
+  for (const target of targets) {
+    const { wasm, manifest } = modules![target]!
+    const wat = watOf(wasm, target, true)
+    expect(wat).toMatch(/memory\.atomic\.wait32/)
+    const module = new WebAssembly.Module(wasm as BufferSource)
+    const imported = [{ module: 'env', name: 'memory', kind: 'memory' }]
+    expect(WebAssembly.Module.imports(module)).toEqual(imported)
+    const names = WebAssembly.Module.exports(module).map((e) => e.name)
+    const own = ['.stop', '.team', '.work', 'init', 'memory']
+    expect(names.sort()).toEqual([...own, ...manifest.entries.map((e) => e.name)].sort())
+  }
 })
 
 test('wabt refuses the relaxed build where relaxed SIMD is off', () => {
