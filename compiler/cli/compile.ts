@@ -20,6 +20,9 @@ operations, the bytes its kernels read and write, and the temporary memory, at t
     out: { value: 'FOLDER', short: 'o', text: 'where to (default .)' },
     dim: common.dim,
     target: { value: 'simd|relaxed', text: 'only this build (default both)' },
+    threads: {
+      text: 'also NAME.threads.wasm and NAME.threads.relaxed.wasm, which netc/runtime/threads runs on several threads',
+    },
     json: common.json,
   },
   run: async (call: Call, io: Io): Promise<number> => {
@@ -35,12 +38,26 @@ operations, the bytes its kernels read and write, and the temporary memory, at t
       { dims: call.pairs('dim'), targets, json: isJson },
       io,
     )
+    const shared = call.has('threads')
+      ? (
+          await compileFile(
+            file,
+            { dims: call.pairs('dim'), targets, json: isJson, forThreads: true },
+            { ...io, out: () => {}, err: () => {} },
+          )
+        ).modules
+      : {}
     const milliseconds = Math.round(performance.now() - start)
-    const builds = targets.map((target) => {
-      const { wasm, manifest } = modules[target]!
-      const path = join(folder, `${name}${target === 'simd' ? '' : '.relaxed'}.wasm`)
-      return { target, path, wasm, manifest, gzip: gzipSync(wasm, { level: 9 }).length }
-    })
+    const builds = [modules, shared].flatMap((made, k) =>
+      targets.flatMap((build) => {
+        const { wasm, manifest } = made[build] ?? {}
+        if (!wasm || !manifest) return []
+        const suffix = `${k === 0 ? '' : '.threads'}${build === 'simd' ? '' : '.relaxed'}`
+        const path = join(folder, `${name}${suffix}.wasm`)
+        const target = k === 0 ? build : `${build}, threads`
+        return [{ target, path, wasm, manifest, gzip: gzipSync(wasm, { level: 9 }).length }]
+      }),
+    )
     const { manifest } = builds[0]!
     const files = builds.map(({ path }) => path)
     for (const { path, wasm } of builds) replaceFile(path, wasm)

@@ -18,6 +18,8 @@ export interface CompileOptions {
   readonly monitor?: boolean
   /** Intermediate tensors that become outputs. */
   readonly expose?: readonly string[] | undefined
+  /** Modules that several threads run. */
+  readonly forThreads?: boolean
 }
 
 export interface CompiledFile {
@@ -84,6 +86,7 @@ export async function compileFile(
     readFile: readDataFile,
     monitor: options.monitor ?? false,
     expose: options.expose ?? [],
+    threads: options.forThreads ?? false,
   })
   report(diagnostics, options.json, io)
   if (!program) throw new InputError(`${path} could not be compiled`)

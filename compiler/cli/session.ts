@@ -1,6 +1,7 @@
 /** What `train`, `eval` and `predict` share: the model compiled and loaded, the block chosen, the data at hand. */
 import { load, type Model } from '../../runtime/index.ts'
 import { text } from '../../runtime/text/index.ts'
+import { load as loadShared } from '../../runtime/threads/index.ts'
 import type { EntrySpec } from '../wasm/manifest.ts'
 import { type Call, meant } from './command.ts'
 import type { Target } from './compiler.ts'
@@ -16,6 +17,10 @@ export interface Session {
   readonly model: Model
   readonly data: ModelData
   readonly milliseconds: number
+  /** How many threads run the model. */
+  readonly threads: number
+  /** Ends those beside this one. */
+  readonly close: () => void
 }
 
 export interface SessionOptions {
@@ -26,23 +31,31 @@ export interface SessionOptions {
   readonly monitor?: boolean
   /** Intermediate tensors that become outputs. */
   readonly expose?: readonly string[] | undefined
+  /** How many threads may run the model; 1 when left out. */
+  readonly threads?: number | undefined
 }
 
 export async function open(file: string, options: SessionOptions, io: Io): Promise<Session> {
-  const { dims, target, json: isJson, monitor = false, expose } = options
+  const { dims, target, json: isJson, monitor = false, expose, threads = 1 } = options
   const start = performance.now()
-  const asked = { dims, targets: [target], json: isJson, monitor, expose }
+  const asked = { dims, targets: [target], json: isJson, monitor, expose, forThreads: threads > 1 }
   const compiled = await compileFile(file, asked, io)
   const built = compiled.modules[target]
   if (!built) throw new InputError(`${file} has no ${target} build`)
-  const model = await load(built.wasm as Uint8Array<ArrayBuffer>, { text })
+  const wasm = built.wasm as Uint8Array<ArrayBuffer>
+  const notice = (told: string): void => io.err(`${told}\n`)
+  const shared =
+    threads > 1 ? await loadShared({ threads: wasm }, { threads, text, notice }) : undefined
+  const model: Model = shared ?? (await load(wasm, { text }))
   const data = new ModelData(compiled.program, model.vocabularies, file, isJson, io)
-  return { file, compiled, model, data, milliseconds: performance.now() - start }
+  const milliseconds = performance.now() - start
+  const close = (): void => shared?.close()
+  return { file, compiled, model, data, milliseconds, threads: shared?.threads ?? 1, close }
 }
 
 /** What was made, for whoever waits. */
 export function announce(
-  { compiled, milliseconds }: Session,
+  { compiled, milliseconds, threads }: Session,
   options: SessionOptions,
   io: Io,
 ): void {
@@ -56,11 +69,12 @@ export function announce(
       milliseconds: Math.round(milliseconds),
       bytes: wasm.length,
       parameters,
+      ...(threads > 1 && { threads }),
     })
   } else {
     const size = `${(wasm.length / 1024).toFixed(1)} KB`
     io.err(
-      `${compiled.source.file}: ${parameters.toLocaleString('en-US')} parameters, ${options.target} module of ${size}, compiled in ${Math.round(milliseconds)} ms\n`,
+      `${compiled.source.file}: ${parameters.toLocaleString('en-US')} parameters, ${options.target} module of ${size}, compiled in ${Math.round(milliseconds)} ms${threads > 1 ? `; ${threads} threads` : ''}\n`,
     )
   }
 }

@@ -71,6 +71,10 @@ gradients, too large steps, dead or saturated units, and of over-fitting (with -
     weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
     from: { value: 'FILE', text: 'begin with those of these weights that the model has' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
+    threads: {
+      value: 'N',
+      text: 'share the work among N threads, to the same bits (default 1); small models stay on one',
+    },
     resume: { text: 'go on from the checkpoint of an interrupted training' },
     plot: { value: 'FILE', text: 'learning curves, .svg or .html, written anew as they grow' },
     chart: { text: 'draw the loss below the progress line; only where stderr is a terminal' },
@@ -182,6 +186,7 @@ async function runTrain(call: Call, io: Io): Promise<number> {
   const metrics: Record<string, Metrics> = { train: await model.evaluate(entry.of, seen) }
   if (validation) metrics.validation = validation
   if (tested) metrics.test = await model.evaluate(entry.of, tested.feeds)
+  session.close()
   const seconds = (performance.now() - start) / 1000
   if (options.json) {
     json(io, {
@@ -287,7 +292,7 @@ async function prepare(
     watches = before.watches
     monitored = before.monitor
   }
-  options = { ...options, monitor: monitored }
+  options = { ...options, monitor: monitored, threads: call.integer('threads', 1) }
   const watch = watches.earlyStop ? 'early-stop' : 'plateau'
   if (Object.keys(watches).length > 0 && !validation) {
     throw new UsageError(`--${watch} watches the validation: add --validation 0.1`)
@@ -303,6 +308,7 @@ async function prepare(
   batch = Math.min(batch === 0 ? trained : (batch ?? limit), trained)
   if (batch > limit && dim !== undefined) {
     options = { ...options, dims: { ...options.dims, [dim]: batch } }
+    session.close()
     const larger = await open(file, options, io)
     session = { ...larger, data: session.data }
     entry = chooseEntry(session, 'train', block)

@@ -38,10 +38,13 @@ function compiled(text: string, options: CompileOptions = { file: 'structure.net
 
 /** The module as text, after validation. */
 function watOf(wasm: Uint8Array, target: Target, threads = false): string {
-  const module = readWasm(wasm, { ...featuresOf(target, threads), readDebugNames: true })
+  const features = featuresOf(target, threads)
+  const module = readWasm(wasm, { ...features, readDebugNames: true })
+  // Its types leave out the argument.
+  const validator: { validate: (features: object) => void } = module
   try {
     module.applyNames()
-    module.validate()
+    validator.validate(features)
     return module.toText({ foldExprs: false, inlineExport: false })
   } finally {
     module.destroy()
