@@ -32,17 +32,25 @@ const types: Readonly<Record<string, string>> = {
   html: 'text/html',
 }
 
-/** Runs `script`, the body of an async function, in a page at `/` beside `files`. */
+/** What lets a page share memory between its threads. */
+const isolated = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+}
+
+/** Runs `script`, the body of an async function, in a page at `/` beside `files`; it is isolated if it asks to be. */
 export async function inBrowser(
   files: Readonly<Record<string, string | Uint8Array>>,
   script: string,
+  options: { readonly isolated?: boolean } = {},
 ): Promise<unknown> {
   if (chromium === undefined) throw new Error('no Chromium, and CI needs one')
   const server = createServer((request, response) => {
     const name = (request.url ?? '/').slice(1)
     const body = name === '' ? '<!doctype html><title>netc</title>' : files[name]
     const type = types[name.split('.').at(-1) || 'html'] ?? 'application/octet-stream'
-    response.writeHead(body === undefined ? 404 : 200, { 'content-type': type }).end(body)
+    const headers = { 'content-type': type, ...(options.isolated && isolated) }
+    response.writeHead(body === undefined ? 404 : 200, headers).end(body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // A profile of its own, made and removed by playwright.
