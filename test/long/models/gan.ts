@@ -11,6 +11,9 @@ import { seeded } from '../../support/choose.ts'
 import { trainCnn } from './cnn.ts'
 import { atLeast, atMost, type Result, resultOf, type Task } from './task.ts'
 
+/** Numbers of noise that a picture is drawn from, as gan.net has them. */
+const latent = 32
+
 /** Pictures that are judged. */
 const samples = 1000
 
@@ -25,7 +28,7 @@ export const gan: Task = {
     )
     for (const seed of [1, 2, 3]) {
       const name = seed === 1 ? 'gan' : `gan-${seed}`
-      const args = ['--seed', `${seed}`, '--epochs', '4', '--target', 'relaxed']
+      const args = ['--seed', `${seed}`, '--epochs', '6', '--target', 'relaxed']
       const trained = tools.train('gan', args, name)
       const generator = await loaded('gan', trained.weights)
       const pictures = generator.predict.draw!({ z: noise(seed) }).picture as Float32Array
@@ -61,7 +64,7 @@ function noise(seed: number): Float32Array {
   const choose = seeded(1000 + seed)
   const unit = (): number => choose.int(1, 2 ** 30) / 2 ** 30
   return Float32Array.from(
-    { length: samples * 64 },
+    { length: samples * latent },
     () => Math.sqrt(-2 * Math.log(unit())) * Math.cos(2 * Math.PI * unit()),
   )
 }
