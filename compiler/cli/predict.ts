@@ -30,8 +30,8 @@ columns, classes and scales. Each row gives one line: an object of the block's o
 line of numbers under a header.
 
 --in gives inputs themselves: text where an input has a vocabulary, else numbers with commas between. Given
-again for the same input it begins another row. A text shorter than the model's is filled up with <pad>, where
-the vocabulary has it. Outputs of a vocabulary are written as text.
+again for the same input it begins another row. Where the vocabulary has <pad>, a text shorter than a row is filled
+up with it and a longer one refused. Outputs of a vocabulary are written as text.
 
 A block that carries state from call to call is called once for each row, in their order; so is one whose
 inputs have no rows. An input given once has its value at every call. --generate N goes on from the tokens given

@@ -61,15 +61,25 @@ export function text(manifest: Manifest): Texts {
   }
 }
 
-/** Each text begins a row and, where the vocabulary can, is filled up to whole ones. */
+/**
+ * Where the vocabulary has `<pad>` each text is a row, filled up with it; throws `feed-rows` for one that is longer. Else
+ * the tokens of all texts stand one after another.
+ */
 function encode(vocabulary: Vocabulary, input: InputSpec, feed: string | readonly string[]): Feed {
   const { shape, bounds } = input
   const width = shape.slice(bounds[0] ? 1 : 0).reduce((a, b) => a * b, 1)
   const pad = vocabulary.id(padding)
   const ids: number[] = []
-  for (const one of typeof feed === 'string' ? [feed] : feed) {
-    for (const id of vocabulary.encode(one)) ids.push(id)
-    if (pad !== undefined) while (ids.length % width > 0) ids.push(pad)
+  for (const [row, one] of (typeof feed === 'string' ? [feed] : feed).entries()) {
+    const tokens = vocabulary.encode(one)
+    const { length } = tokens
+    for (const id of tokens) ids.push(id)
+    if (pad === undefined) continue
+    if (length > width) {
+      const what = `input ${input.name} takes ${width} tokens a row, and the text of row ${row} has ${length}: shorten it`
+      fail('feed-rows', what, { feed: input.name, row, tokens: length })
+    }
+    for (let k = length; k < width; k++) ids.push(pad)
   }
   return Int32Array.from(ids)
 }

@@ -103,7 +103,10 @@ describe('a model with vocabularies', () => {
       errorOf(() => predict.echo!({ a: 'ab', b: 'x', w: [1], ...feeds }))
     expect([...(predict.echo!({ a: [1, 2, 3, 0], b: [2], w: [1] }).d as Int32Array)]).toEqual([2])
     expect(run({ a: 'abd' }).message).toBe('"d" at position 2 is no token of the vocabulary char')
-    expect(run({ a: 'abcab' }).message).toContain('input b has 1 rows')
+    expect(run({ a: ['ab', 'abcab'], b: 'xy', w: [1, 2] }).message).toBe(
+      'input a takes 4 tokens a row, and the text of row 1 has 5: shorten it',
+    )
+    expect(run({ b: 'xy' }).message).toContain('input b has 2 rows')
     expect(run({ a: [0, 0, 0, 4] }).message).toBe(
       'input a takes whole numbers from 0 to 3, and row 0 holds 4',
     )
