@@ -62,8 +62,8 @@ export function text(manifest: Manifest): Texts {
 }
 
 /**
- * Where the vocabulary has `<pad>` each text is a row, filled up with it; throws `feed-rows` for one that is longer. Else
- * the tokens of all texts stand one after another.
+ * Where the vocabulary has `<pad>` and rows have several tokens, each text is a row, filled up with it; throws `feed-rows` for
+ * one that is longer. Else the tokens of all texts stand one after another.
  */
 function encode(vocabulary: Vocabulary, input: InputSpec, feed: string | readonly string[]): Feed {
   const { shape, bounds } = input
@@ -74,7 +74,7 @@ function encode(vocabulary: Vocabulary, input: InputSpec, feed: string | readonl
     const tokens = vocabulary.encode(one)
     const { length } = tokens
     for (const id of tokens) ids.push(id)
-    if (pad === undefined) continue
+    if (pad === undefined || width === 1) continue
     if (length > width) {
       const what = `input ${input.name} takes ${width} tokens a row, and the text of row ${row} has ${length}: shorten it`
       fail('feed-rows', what, { feed: input.name, row, tokens: length })
