@@ -83,21 +83,21 @@ const script = `
   }))`
 
 test.each([
-  ['xor', 'xor', 32],
-  ['mnist', 'digits', 1],
-])('ten thousand steps of %s.net allocate nothing', async (model, entry, batch) => {
+  ['xor', 'xor', { batch: 32 }],
+  ['mnist', 'digits', { batch: 1, hidden: 32 }],
+])('ten thousand steps of %s.net allocate nothing', async (model, entry, dims) => {
   const { outputFiles } = await build({
     entryPoints: [path('runtime/index.ts')],
     bundle: true,
     format: 'esm',
     write: false,
   })
-  const { modules } = compile(modelText(model), { file: `${model}.net`, dims: { batch } })
+  const { modules } = compile(modelText(model), { file: `${model}.net`, dims })
   writeFileSync(join(folder, 'runtime.mjs'), outputFiles[0]!.contents)
   writeFileSync(join(folder, 'model.wasm'), modules!.simd!.wasm)
   const output = execFileSync(
     process.execPath,
-    ['--expose-gc', '--input-type=module', '--eval', script, '--', entry, String(batch)],
+    ['--expose-gc', '--input-type=module', '--eval', script, '--', entry, String(dims.batch)],
     { cwd: folder, encoding: 'utf8' },
   )
   const { allocated, kept, ...rest } = JSON.parse(output) as Record<string, number | boolean>
