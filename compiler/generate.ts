@@ -43,11 +43,10 @@ export interface Scheduled {
 /** Everything that does not depend on the target: kernels and where their tensors lie. */
 export function schedule(program: Program, options: ScheduleOptions): Scheduled {
   const persistent = new Map(program.tensors.map((t) => [t.name, t]))
-  const taken = new Set(persistent.keys())
   const tables = new Map<ScheduledEntry, ReadonlyMap<string, Tensor>>()
   const entries = program.entries.map((entry) => {
     const cache = options.cache ?? cacheBytes
-    const padded = padReads(canonicalEntry(entry, taken), persistent)
+    const padded = padReads(canonicalEntry(entry, persistent), persistent)
     const separate = separateBlocks(padded, persistent, cache)
     const canonical = options.fuse ? packReads(separate, persistent, cache) : separate
     const tensors = new Map([...persistent, ...canonical.tensors.map((t) => [t.name, t] as const)])

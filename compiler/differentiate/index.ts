@@ -55,8 +55,7 @@ function differentiateEntry(program: Program, entry: Entry): Entry {
     if (stage.objective) stages = differentiateStage(stages, at, stage.objective, rules, scope)
   })
   return {
-    ...entry,
-    tensors: [...entry.tensors, ...scope.added],
+    ...scope.into(entry),
     stages: stages.map((stage) => ({ ...stage, objective: undefined, rules: [] })),
   }
 }

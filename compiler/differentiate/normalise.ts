@@ -179,11 +179,12 @@ class Normaliser {
     // No tensor can have two bounded dims: such a part stays where it is and is computed again.
     if (bounded.length > 1) return e
     const name = `${this.#equation.target}_${nameOfPart(e)}`
-    const part = this.#scope.part(
+    const part = this.#scope.temp(
       name,
       outs.map((i) => i.extent),
       this.#target,
       e.kind === 'reduce' ? e.type : 'f32',
+      this.#target.checkpoint,
     )
     const equation: Equation = {
       target: part.name,

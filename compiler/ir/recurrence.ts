@@ -53,6 +53,12 @@ export function flatten(steps: readonly Step[]): readonly Equation[] {
   return steps.flatMap((s) => (s.kind === 'loop' ? flatten(s.steps) : [s.equation]))
 }
 
+/** The targets of the equations in loops: none of them is whole before its loop ends. */
+export function targetsInLoops(equations: readonly Equation[]): ReadonlySet<string> {
+  const loops = order(equations).filter((step) => step.kind === 'loop')
+  return new Set(flatten(loops).map((eq) => eq.target))
+}
+
 /** The position in its tensor of the dimension that the index runs along, undefined where there is none. */
 export function dimensionOf(equation: Equation, index: string): number | undefined {
   const k = equation.at

@@ -11,14 +11,8 @@
  * their equations, as copies.
  */
 import { index, read } from '../ir/build.ts'
-import {
-  boundIndices,
-  freeIndices,
-  freshName,
-  mapChildren,
-  visit,
-  waiting,
-} from '../ir/traverse.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { boundIndices, freeIndices, mapChildren, visit, waiting } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { extentKey, keyOf, openKey } from './key.ts'
 import { mapEntries, type Pass } from './pass.ts'
@@ -28,8 +22,8 @@ export const cse: Pass = {
   name: 'cse',
   description: 'share equal equations and reductions',
   run: (program) => {
-    const persistent = program.tensors.map((t) => t.name)
-    return mapEntries(program, (entry) => shareEquations(shareReductions(entry, persistent)))
+    const shared = (entry: Entry): Entry => shareReductions(entry, program.tensors)
+    return mapEntries(program, (entry) => shareEquations(shared(entry)))
   },
 }
 
@@ -121,28 +115,22 @@ interface Site {
   readonly free: readonly string[]
 }
 
-function shareReductions(entry: Entry, persistent: readonly string[]): Entry {
-  const taken = new Set([...persistent, ...entry.tensors.map((t) => t.name)])
-  const added: Tensor[] = []
+function shareReductions(entry: Entry, persistent: readonly Tensor[]): Entry {
+  const tensors = new Temporaries(persistent, entry.tensors)
   const stages = entry.stages.map((stage) => {
     let equations = stage.equations
     // Each round may uncover reductions inside the shared ones.
     for (let round = 0; round < 4; round++) {
       const before = equations
-      equations = shareRound(before, entry, taken, added)
+      equations = shareRound(before, tensors)
       if (equations === before) break
     }
     return { ...stage, equations }
   })
-  return added.length === 0 ? entry : { ...entry, stages, tensors: [...entry.tensors, ...added] }
+  return tensors.into(entry, stages)
 }
 
-function shareRound(
-  equations: readonly Equation[],
-  entry: Entry,
-  taken: Set<string>,
-  added: Tensor[],
-): readonly Equation[] {
+function shareRound(equations: readonly Equation[], tensors: Temporaries): readonly Equation[] {
   const sites = new Map<string, Site[]>()
   for (const equation of equations) {
     for (const { key, site } of reductionsOf(equation)) {
@@ -157,7 +145,7 @@ function shareRound(
     const [first, ...others] = group
     if (!first || others.length === 0) continue
     if (group.every((s) => shared.has(s.node))) continue
-    const definition = define(first, entry, taken, added)
+    const definition = define(first, tensors)
     if (!definition) continue
     if (definition.equation) {
       const list = before.get(first.equation) ?? []
@@ -194,14 +182,9 @@ interface Definition {
   readonly equation: Equation | undefined
 }
 
-function define(
-  site: Site,
-  entry: Entry,
-  taken: Set<string>,
-  added: Tensor[],
-): Definition | undefined {
+function define(site: Site, tensors: Temporaries): Definition | undefined {
   const { equation, node, free } = site
-  const own = entry.tensors.find((t) => t.name === equation.target)
+  const own = tensors.find(equation.target)
   if (!own || node.kind !== 'reduce') return undefined
   const order = (names: readonly Index[]): number[] => names.map((i) => free.indexOf(i.name))
   if (equation.body === node && !equation.at && equation.outs.length === free.length) {
@@ -221,22 +204,13 @@ function define(
   // No tensor has two bounded dims.
   if (bounded.length > 1) return undefined
   const outs = [...bounded, ...used.filter((i) => i.extent.bound === undefined)]
-  const name = freshName(`${equation.target}_${node.op}`, taken)
-  taken.add(name)
-  const tensor: Tensor = {
-    ...own,
-    name,
-    dtype: node.type,
-    shape: outs.map((i) => i.extent),
-    role: 'temp',
-    initial: undefined,
-    range: undefined,
-  }
-  added.push(tensor)
+  const shape = outs.map((i) => i.extent)
+  const base = `${equation.target}_${node.op}`
+  const tensor = tensors.temp(base, shape, own, node.type, own.checkpoint)
   const places = order(outs)
   return {
     equation: {
-      target: name,
+      target: tensor.name,
       outs,
       at: undefined,
       body: node,

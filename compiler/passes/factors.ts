@@ -12,8 +12,9 @@
  * program. What waits (a checkpoint's copies) and what is in a loop over time stays as it is.
  */
 import { index, read, typeOf } from '../ir/build.ts'
-import { flatten, order } from '../ir/recurrence.ts'
-import { freshName, mapChildren, some, substitute, visit } from '../ir/traverse.ts'
+import { targetsInLoops } from '../ir/recurrence.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { mapChildren, some, substitute, visit } from '../ir/traverse.ts'
 import type { Entry, Equation, Scalar, Stage, Tensor, UnaryOp } from '../ir/types.ts'
 import { keyOf } from './key.ts'
 import { mapEntries, type Pass } from './pass.ts'
@@ -33,8 +34,7 @@ export const factors: Pass = {
   name: 'factors',
   description: 'compute factors of the backward pass beside the functions that they share',
   run: (program) => {
-    const persistent = program.tensors.map((t) => t.name)
-    return mapEntries(program, (entry) => entryWithFactors(entry, persistent))
+    return mapEntries(program, (entry) => entryWithFactors(entry, program.tensors))
   },
 }
 
@@ -44,19 +44,22 @@ interface Home {
   /** What it reads there. */
   readonly reads: ReadonlySet<string>
   /** Factors to compute beside it, by their keys. */
-  readonly factors: Map<string, Equation>
+  readonly factors: Map<string, Factor>
 }
 
-function entryWithFactors(entry: Entry, persistent: readonly string[]): Entry {
-  const names = new Set([...persistent, ...entry.tensors.map((t) => t.name)])
-  const added: Tensor[] = []
-  const stages = entry.stages.map((stage) => stageWithFactors(stage, names, added))
-  return added.length === 0 ? entry : { ...entry, tensors: [...entry.tensors, ...added], stages }
+interface Factor {
+  readonly tensor: Tensor
+  readonly equation: Equation
 }
 
-function stageWithFactors(stage: Stage, names: Set<string>, added: Tensor[]): Stage {
-  const steps = order(stage.equations)
-  const looped = new Set(steps.filter((s) => s.kind === 'loop').flatMap((s) => flatten([s])))
+function entryWithFactors(entry: Entry, persistent: readonly Tensor[]): Entry {
+  const tensors = new Temporaries(persistent, entry.tensors)
+  const stages = entry.stages.map((stage) => stageWithFactors(stage, tensors))
+  return tensors.into(entry, stages)
+}
+
+function stageWithFactors(stage: Stage, tensors: Temporaries): Stage {
+  const looped = targetsInLoops(stage.equations)
   const homes = new Map<string, Home>()
   const of = new Map<Equation, Home>()
 
@@ -64,25 +67,19 @@ function stageWithFactors(stage: Stage, names: Set<string>, added: Tensor[]): St
     const key = localKey(e, eq)
     let factor = home.factors.get(key)
     if (!factor) {
-      const { outs, target, origin } = home.equation
-      const tensor: Tensor = {
-        name: freshName(`${target}_factor`, names),
-        dtype: 'f32',
-        shape: outs.map((i) => i.extent),
-        role: 'temp',
-        span: eq.origin.span,
-        initial: undefined,
-        range: undefined,
-      }
-      names.add(tensor.name)
-      added.push(tensor)
+      const { outs, origin } = home.equation
+      const shape = outs.map((i) => i.extent)
+      const tensor = tensors.temp(`${home.equation.target}_factor`, shape, eq.origin)
       const by = new Map(eq.outs.map((i, d) => [i.name, index(outs[d]!)]))
-      factor = { target: tensor.name, outs, at: undefined, body: substitute(e, by), origin }
+      const target = tensor.name
+      factor = {
+        tensor,
+        equation: { target, outs, at: undefined, body: substitute(e, by), origin },
+      }
       home.factors.set(key, factor)
     }
-    const tensor = added.find((t) => t.name === factor.target)!
     return read(
-      tensor,
+      factor.tensor,
       eq.outs.map((i) => index(i)),
     )
   }
@@ -105,7 +102,7 @@ function stageWithFactors(stage: Stage, names: Set<string>, added: Tensor[]): St
   }
 
   const equations = stage.equations.map((eq) => {
-    if (eq.at || eq.after || looped.has(eq)) return eq
+    if (eq.at || eq.after || looped.has(eq.target)) return eq
     // What is nothing but a function of the same is no backward pass.
     const body = homeOf(eq.body, eq) ? eq.body : withFactors(eq.body, eq)
     const after = body === eq.body ? eq : { ...eq, body }
@@ -121,7 +118,10 @@ function stageWithFactors(stage: Stage, names: Set<string>, added: Tensor[]): St
   })
   return {
     ...stage,
-    equations: equations.flatMap((eq) => [eq, ...(of.get(eq)?.factors.values() ?? [])]),
+    equations: equations.flatMap((eq) => {
+      const made = of.get(eq)?.factors.values() ?? []
+      return [eq, ...[...made].map((factor) => factor.equation)]
+    }),
   }
 }
 

@@ -13,7 +13,7 @@
  * Substitution goes forward in the list, so in a loop it never goes around the cycle; the steps that a cycle takes in
  * time stay what they are.
  */
-import { flatten, order } from '../ir/recurrence.ts'
+import { targetsInLoops } from '../ir/recurrence.ts'
 import {
   boundIndices,
   children,
@@ -116,11 +116,6 @@ function replaceInBody(
 }
 
 const isGuarded = (e: Scalar): boolean => e.kind === 'read' && e.guarded
-
-function targetsInLoops(equations: readonly Equation[]): ReadonlySet<string> {
-  const loops = order(equations).filter((step) => step.kind === 'loop')
-  return new Set(flatten(loops).map((eq) => eq.target))
-}
 
 /** Tensors that equations wait for. */
 function awaited(entry: Entry): string[] {

@@ -12,8 +12,9 @@
  * where the mask is false now gives NaN, as the product of the two does.)
  */
 import { binary, index, read, select } from '../ir/build.ts'
-import { flatten, order } from '../ir/recurrence.ts'
-import { freeIndices, freshName, mapChildren } from '../ir/traverse.ts'
+import { targetsInLoops } from '../ir/recurrence.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { freeIndices, mapChildren } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { mapEntries, type Pass } from './pass.ts'
 import { isConst } from './rules/rule.ts'
@@ -25,50 +26,40 @@ export const masks: Pass = {
   name: 'masks',
   description: 'move a test in a sum of products to the factor it belongs to',
   run: (program) => {
-    const persistent = program.tensors.map((t) => t.name)
-    return mapEntries(program, (entry) => maskEntry(entry, persistent))
+    return mapEntries(program, (entry) => maskEntry(entry, program.tensors))
   },
 }
 
 type Read = Extract<Scalar, { kind: 'read' }>
 type Reduce = Extract<Scalar, { kind: 'reduce' }>
 
-function maskEntry(entry: Entry, persistent: readonly string[]): Entry {
-  const names = new Set([...persistent, ...entry.tensors.map((t) => t.name)])
-  const added: Tensor[] = []
+function maskEntry(entry: Entry, persistent: readonly Tensor[]): Entry {
+  const tensors = new Temporaries(persistent, entry.tensors)
   const stages = entry.stages.map((stage): Stage => {
-    const steps = order(stage.equations)
-    const looped = new Set(steps.filter((s) => s.kind === 'loop').flatMap((s) => flatten([s])))
+    const looped = targetsInLoops(stage.equations)
     const equations = stage.equations.flatMap((eq) => {
-      if (looped.has(eq)) return [eq]
+      if (looped.has(eq.target)) return [eq]
       const before: Equation[] = []
-      const body = maskedSums(eq.body, eq, names, before, added)
+      const body = maskedSums(eq.body, eq, before, tensors)
       return body === eq.body ? [eq] : [...before, { ...eq, body }]
     })
     return { ...stage, equations }
   })
-  return added.length === 0 ? entry : { ...entry, tensors: [...entry.tensors, ...added], stages }
+  return tensors.into(entry, stages)
 }
 
-function maskedSums(
-  e: Scalar,
-  eq: Equation,
-  names: Set<string>,
-  before: Equation[],
-  added: Tensor[],
-): Scalar {
+function maskedSums(e: Scalar, eq: Equation, before: Equation[], tensors: Temporaries): Scalar {
   if (e.kind === 'reduce' && e.op === 'sum' && e.type === 'f32') {
-    return maskedSum(e, eq, names, before, added) ?? e
+    return maskedSum(e, eq, before, tensors) ?? e
   }
-  return mapChildren(e, (child) => maskedSums(child, eq, names, before, added))
+  return mapChildren(e, (child) => maskedSums(child, eq, before, tensors))
 }
 
 function maskedSum(
   sum: Reduce,
   eq: Equation,
-  names: Set<string>,
   before: Equation[],
-  added: Tensor[],
+  tensors: Temporaries,
 ): Scalar | undefined {
   const { body } = sum
   if (body.kind !== 'select' || !isConst(body.otherwise, 0)) return undefined
@@ -92,17 +83,8 @@ function maskedSum(
   })
   if (!masked) return undefined
   const outs = [...freeIndices(masked)].map((name) => scope.get(name)!)
-  const tensor: Tensor = {
-    name: freshName(`${masked.tensor}_masked`, names),
-    dtype: 'f32',
-    shape: outs.map((i) => i.extent),
-    role: 'temp',
-    span: eq.origin.span,
-    initial: undefined,
-    range: undefined,
-  }
-  names.add(tensor.name)
-  added.push(tensor)
+  const shape = outs.map((i) => i.extent)
+  const tensor = tensors.temp(`${masked.tensor}_masked`, shape, eq.origin)
   before.push({
     target: tensor.name,
     outs,

@@ -12,24 +12,24 @@
  */
 import { index, read } from '../ir/build.ts'
 import { order, type Step } from '../ir/recurrence.ts'
-import { children, freeIndices, freshName, mapChildren, some, waiting } from '../ir/traverse.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { children, freeIndices, mapChildren, some, waiting } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 
 type Reduce = Extract<Scalar, { kind: 'reduce' }>
 
-export function canonicalEntry(entry: Entry, taken: ReadonlySet<string>): Entry {
-  const names = new Set([...taken, ...entry.tensors.map((t) => t.name)])
-  const tensors: Tensor[] = [...entry.tensors]
+export function canonicalEntry(entry: Entry, persistent: ReadonlyMap<string, Tensor>): Entry {
+  const tensors = new Temporaries(persistent.values(), entry.tensors)
   const stages: Stage[] = entry.stages.map((stage) => {
     const loops = loopsOf(order(stage.equations))
     return {
       ...stage,
       equations: stage.equations.flatMap((equation) =>
-        canonical(equation, loops.get(equation.target), names, tensors),
+        canonical(equation, loops.get(equation.target), tensors),
       ),
     }
   })
-  return { ...entry, tensors, stages }
+  return tensors.into(entry, stages)
 }
 
 /** Per target in a loop, all that its innermost loop makes. */
@@ -48,8 +48,7 @@ function loopsOf(steps: readonly Step[]): Map<string, ReadonlySet<string>> {
 function canonical(
   equation: Equation,
   loop: ReadonlySet<string> | undefined,
-  names: Set<string>,
-  tensors: Tensor[],
+  tensors: Temporaries,
 ): Equation[] {
   const before: Equation[] = []
   const outs = new Map(equation.outs.map((i) => [i.name, i]))
@@ -57,27 +56,17 @@ function canonical(
   const extract = (node: Reduce, scope: ReadonlyMap<string, Index>): Scalar => {
     const free = freeIndices(node)
     const indices = [...scope.values()].filter((i) => free.has(i.name))
-    const name = freshName(`${equation.target}.s`, names)
-    names.add(name)
-    const tensor: Tensor = {
-      name,
-      dtype: node.type,
-      shape: indices.map((i) => i.extent),
-      role: 'temp',
-      span: equation.origin.span,
-      initial: undefined,
-      range: undefined,
-    }
-    tensors.push(tensor)
+    const shape = indices.map((i) => i.extent)
+    const tensor = tensors.temp(`${equation.target}.s`, shape, equation.origin, node.type)
     const split: Equation = {
-      target: name,
+      target: tensor.name,
       outs: indices,
       at: undefined,
       body: node,
       ...waiting(equation, indices),
       origin: equation.origin,
     }
-    before.push(...canonical(split, undefined, names, tensors))
+    before.push(...canonical(split, undefined, tensors))
     return read(
       tensor,
       indices.map((i) => index(i)),

@@ -12,13 +12,14 @@
  * holds few. The copy is worth it where each element is read by many tiles. All equations of a stage share it.
  * No sum changes its order, so no result changes a bit.
  */
-import { add, index, int, mul, read, staticExtent } from '../ir/build.ts'
-import { children, freshName, mapChildren, substitute } from '../ir/traverse.ts'
+import { add, binary, index, int, mul, read, staticExtent } from '../ir/build.ts'
+import { targetsInLoops } from '../ir/recurrence.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { children, mapChildren, substitute } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { type Access, accessOf } from './access.ts'
 import { reductionOf } from './canonical.ts'
-import { equationsOf, segmentsOf } from './segments.ts'
-import { tile } from './tile.ts'
+import { tileAlone } from './tile.ts'
 import type { LoopNest } from './types.ts'
 
 type Read = Extract<Scalar, { kind: 'read' }>
@@ -37,58 +38,32 @@ export function packReads(
   persistent: ReadonlyMap<string, Tensor>,
   cache: number,
 ): Entry {
-  const tensors = new Map([...persistent, ...entry.tensors.map((t) => [t.name, t] as const)])
-  const added: Tensor[] = []
-  const stages = entry.stages.map((stage) => packStage(stage, tensors, added, cache))
-  return added.length === 0 ? entry : { ...entry, tensors: [...entry.tensors, ...added], stages }
+  const tensors = new Temporaries(persistent.values(), entry.tensors)
+  const stages = entry.stages.map((stage) => packStage(stage, tensors, cache))
+  return tensors.into(entry, stages)
 }
 
-function packStage(
-  stage: Stage,
-  tensors: Map<string, Tensor>,
-  added: Tensor[],
-  cache: number,
-): Stage {
-  // What a loop over time makes is not whole before the loop ends.
-  const inLoops = new Set(
-    segmentsOf(stage.equations)
-      .segments.filter((s) => s.kind === 'loop')
-      .flatMap((s) => equationsOf([s]).map((e) => e.target)),
-  )
-  const shapeOf = (name: string): readonly number[] => tensors.get(name)!.shape.map((x) => x.size)
+function packStage(stage: Stage, tensors: Temporaries, cache: number): Stage {
+  const inLoops = targetsInLoops(stage.equations)
+  const { shapeOf } = tensors
   const copies = new Map<string, Tensor>()
   const equations: Equation[] = []
   const packed = (equation: Equation): Equation => {
     const node = inLoops.has(equation.target) ? undefined : reductionOf(equation)
     if (node?.op !== 'sum' || node.type !== 'f32') return equation
-    const nest = tile([equation], new Set(), {
-      shapeOf,
-      cache,
-      isStored: () => true,
-      isInPlace: () => false,
-      isState: () => false,
-    })
+    const nest = tileAlone(equation, { shapeOf, cache })
     const replacements = packingOf(nest, node.body, shapeOf)
     if (replacements.length === 0) return equation
     const plain = new Map(
       replacements.flatMap(({ of, outs, at, place }) => {
         if (inLoops.has(of.tensor)) return []
-        const from = tensors.get(of.tensor)!
+        const from = tensors.find(of.tensor)!
         const key = JSON.stringify([of.tensor, at, outs.map((i) => i.extent)])
         let copy = copies.get(key)
         if (!copy) {
-          copy = {
-            name: freshName(`${of.tensor}.pack`, tensors),
-            dtype: from.dtype,
-            shape: outs.map((i) => i.extent),
-            role: 'temp',
-            span: from.span,
-            initial: undefined,
-            range: undefined,
-          }
+          const shape = outs.map((i) => i.extent)
+          copy = tensors.temp(`${of.tensor}.pack`, shape, from, from.dtype)
           copies.set(key, copy)
-          tensors.set(copy.name, copy)
-          added.push(copy)
           const { origin } = equation
           equations.push({ target: copy.name, outs, at: undefined, body: read(from, at), origin })
         }
@@ -231,13 +206,7 @@ function panels(
   const column: Index = { name: `p${order.length}`, extent: staticExtent(width) }
   const by = new Map(order.map((i, d): [string, Scalar] => [i.name, index(outs[d]!)]))
   by.set(lanes.name, add(mul(by.get(lanes.name)!, int(width)), index(column)))
-  const digit = (op: 'div' | 'mod'): Scalar => ({
-    kind: 'binary',
-    op,
-    type: 'i32',
-    left: index(lanes),
-    right: int(width),
-  })
+  const digit = (op: 'div' | 'mod'): Scalar => binary(op, index(lanes), int(width))
   return {
     of,
     outs: [...outs, column],

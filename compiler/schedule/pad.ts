@@ -11,10 +11,11 @@
  */
 import { addAffine, affineConstant, affineOf, extentsIn, rangeOf, scalarOf } from '../ir/affine.ts'
 import { index, int, read, staticExtent, sub } from '../ir/build.ts'
-import { freeIndices, freshName, mapChildren } from '../ir/traverse.ts'
+import { targetsInLoops } from '../ir/recurrence.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { freeIndices, mapChildren } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { reductionOf } from './canonical.ts'
-import { equationsOf, segmentsOf } from './segments.ts'
 
 type Read = Extract<Scalar, { kind: 'read' }>
 
@@ -27,19 +28,13 @@ interface Margin {
 }
 
 export function padReads(entry: Entry, persistent: ReadonlyMap<string, Tensor>): Entry {
-  const tensors = new Map([...persistent, ...entry.tensors.map((t) => [t.name, t] as const)])
-  const added: Tensor[] = []
-  const stages = entry.stages.map((stage) => padStage(stage, tensors, added))
-  return added.length === 0 ? entry : { ...entry, tensors: [...entry.tensors, ...added], stages }
+  const tensors = new Temporaries(persistent.values(), entry.tensors)
+  const stages = entry.stages.map((stage) => padStage(stage, tensors))
+  return tensors.into(entry, stages)
 }
 
-function padStage(stage: Stage, tensors: Map<string, Tensor>, added: Tensor[]): Stage {
-  // What a loop over time makes is not whole before the loop ends.
-  const inLoops = new Set(
-    segmentsOf(stage.equations)
-      .segments.filter((s) => s.kind === 'loop')
-      .flatMap((s) => equationsOf([s]).map((e) => e.target)),
-  )
+function padStage(stage: Stage, tensors: Temporaries): Stage {
+  const inLoops = targetsInLoops(stage.equations)
   const copies = new Map<string, Tensor>()
   const equations: Equation[] = []
   for (const equation of stage.equations) {
@@ -52,7 +47,7 @@ function padStage(stage: Stage, tensors: Map<string, Tensor>, added: Tensor[]): 
     const points = [...equation.outs, ...node.over].reduce((n, i) => n * i.extent.size, 1)
     const over = new Set(node.over.map((i) => i.name))
     const plain = (r: Read): Scalar => {
-      const tensor = tensors.get(r.tensor)!
+      const tensor = tensors.find(r.tensor)!
       const elements = tensor.shape.reduce((n, x) => n * x.size, 1)
       if (inLoops.has(r.tensor) || points < fewestUses * elements) return r
       const margins = marginsOf(r, tensor, extents)
@@ -62,10 +57,8 @@ function padStage(stage: Stage, tensors: Map<string, Tensor>, added: Tensor[]): 
       const key = JSON.stringify([r.tensor, margins])
       let copy = copies.get(key)
       if (!copy) {
-        copy = paddedTensor(tensor, margins, new Set(tensors.keys()))
+        copy = padded(tensor, margins, tensors)
         copies.set(key, copy)
-        tensors.set(copy.name, copy)
-        added.push(copy)
         equations.push(copyEquation(copy, tensor, margins, equation))
       }
       const at = r.at.map((p, d) => {
@@ -111,23 +104,12 @@ function marginsOf(
   return margins
 }
 
-function paddedTensor(
-  tensor: Tensor,
-  margins: readonly Margin[],
-  taken: ReadonlySet<string>,
-): Tensor {
-  return {
-    name: freshName(`${tensor.name}.pad`, taken),
-    dtype: tensor.dtype,
-    shape: tensor.shape.map((extent, d) => {
-      const { low, high } = margins[d]!
-      return low + high === 0 ? extent : staticExtent(extent.size + low + high)
-    }),
-    role: 'temp',
-    span: tensor.span,
-    initial: undefined,
-    range: undefined,
-  }
+function padded(tensor: Tensor, margins: readonly Margin[], tensors: Temporaries): Tensor {
+  const shape = tensor.shape.map((extent, d) => {
+    const { low, high } = margins[d]!
+    return low + high === 0 ? extent : staticExtent(extent.size + low + high)
+  })
+  return tensors.temp(`${tensor.name}.pad`, shape, tensor, tensor.dtype)
 }
 
 function copyEquation(

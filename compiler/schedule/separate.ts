@@ -7,10 +7,11 @@
  *     y[n, o] = max(y.s[n, o] + b[o], 0)
  */
 import { index, read } from '../ir/build.ts'
-import { children, freshName, mapChildren } from '../ir/traverse.ts'
+import { targetsInLoops } from '../ir/recurrence.ts'
+import { Temporaries } from '../ir/temporaries.ts'
+import { children, mapChildren } from '../ir/traverse.ts'
 import type { Entry, Equation, Scalar, Tensor } from '../ir/types.ts'
 import { reductionOf } from './canonical.ts'
-import { equationsOf, segmentsOf } from './segments.ts'
 import { runsInBlocks } from './tile.ts'
 
 export function separateBlocks(
@@ -18,50 +19,29 @@ export function separateBlocks(
   tensorsBefore: ReadonlyMap<string, Tensor>,
   cache: number,
 ): Entry {
-  const tensors = new Map([...tensorsBefore, ...entry.tensors.map((t) => [t.name, t] as const)])
-  const added: Tensor[] = []
-  const options = {
-    shapeOf: (name: string): readonly number[] => tensors.get(name)!.shape.map((x) => x.size),
-    cache,
-    isInPlace: () => false,
-  }
+  const tensors = new Temporaries(tensorsBefore.values(), entry.tensors)
+  const options = { shapeOf: tensors.shapeOf, cache }
   const separate = (equation: Equation): Equation[] => {
     const node = reductionOf(equation)
     if (!node || node === equation.body || equation.at || node.op !== 'sum') return [equation]
-    const name = freshName(`${equation.target}.s`, new Set(tensors.keys()))
-    const tensor: Tensor = {
-      name,
-      dtype: node.type,
-      shape: equation.outs.map((i) => i.extent),
-      role: 'temp',
-      span: equation.origin.span,
-      initial: undefined,
-      range: undefined,
-    }
-    const sum: Equation = { ...equation, target: name, body: node }
-    tensors.set(name, tensor)
-    if (!runsInBlocks(sum, options)) {
-      tensors.delete(name)
-      return [equation]
-    }
-    added.push(tensor)
+    if (!runsInBlocks({ ...equation, body: node }, options)) return [equation]
+    const { outs, origin } = equation
+    const shape = outs.map((i) => i.extent)
+    const tensor = tensors.temp(`${equation.target}.s`, shape, origin, node.type)
+    const sum: Equation = { ...equation, target: tensor.name, body: node }
     const value = read(
       tensor,
-      equation.outs.map((i) => index(i)),
+      outs.map((i) => index(i)),
     )
     return [sum, { ...equation, body: replaced(equation.body, node, value) }]
   }
   const stages = entry.stages.map((stage) => {
     // Within a loop over time a sum has the step's own target to fill, not one of zeros.
-    const inLoops = new Set(
-      segmentsOf(stage.equations)
-        .segments.filter((s) => s.kind === 'loop')
-        .flatMap((s) => equationsOf([s]).map((e) => e.target)),
-    )
+    const inLoops = targetsInLoops(stage.equations)
     const equations = stage.equations.flatMap((e) => (inLoops.has(e.target) ? [e] : separate(e)))
     return { ...stage, equations }
   })
-  return added.length === 0 ? entry : { ...entry, tensors: [...entry.tensors, ...added], stages }
+  return tensors.into(entry, stages)
 }
 
 /** `e` with the very node `from` as `to`. */

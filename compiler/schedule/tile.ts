@@ -134,20 +134,21 @@ export function tile(
 }
 
 /** Whether the sum of this equation, made alone, would run in blocks. */
-export function runsInBlocks(
-  equation: Equation,
-  options: Omit<TileOptions, 'isStored' | 'isState'>,
-): boolean {
+export function runsInBlocks(equation: Equation, options: AloneOptions): boolean {
   const node = reductionOf(equation)
-  if (!node || node !== equation.body) return false
-  return (
-    tile([equation], new Set(), {
-      ...options,
-      isStored: () => true,
-      isState: () => false,
-    }).blocks !== undefined
-  )
+  return node !== undefined && node === equation.body && !!tileAlone(equation, options).blocks
 }
+
+type AloneOptions = Pick<TileOptions, 'shapeOf' | 'cache'> & Partial<Pick<TileOptions, 'isInPlace'>>
+
+/** The loops of an equation that is computed on its own, to memory of its own. */
+export const tileAlone = (equation: Equation, options: AloneOptions): LoopNest =>
+  tile([equation], new Set(), {
+    isInPlace: () => false,
+    ...options,
+    isStored: () => true,
+    isState: () => false,
+  })
 
 const fitsLanes = (i: Index): boolean => i.extent.bound === undefined
 
