@@ -6,6 +6,7 @@
  */
 
 import { typeOf } from '../ir/build.ts'
+import { transcendental } from '../ir/operators.ts'
 import { flatten, order, type Step } from '../ir/recurrence.ts'
 import { children, freeIndices, freshName, mapChildren, some } from '../ir/traverse.ts'
 import type {
@@ -288,19 +289,7 @@ function reductionIndices(e: Scalar): Index[] {
   ]
 }
 
-const costly: ReadonlySet<string> = new Set([
-  'exp',
-  'log',
-  'tanh',
-  'sigmoid',
-  'erf',
-  'sin',
-  'cos',
-  'sqrt',
-  'pow',
-  'div',
-  'mod',
-])
+const costly: ReadonlySet<string> = new Set([...transcendental, 'sqrt', 'pow', 'div', 'mod'])
 
 const isCostly = (e: Scalar): boolean =>
   some(

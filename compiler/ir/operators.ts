@@ -7,6 +7,17 @@ import { assertNever } from '../support/diagnostic.ts'
 import { erf, intDiv, intMod, intPow, pow, sigmoid } from './special.ts'
 import type { BinaryOp, DType, UnaryOp } from './types.ts'
 
+/** The functions that are computed by polynomials: they cost many times what a product does. */
+export const transcendental: ReadonlySet<string> = new Set<UnaryOp>([
+  'exp',
+  'log',
+  'tanh',
+  'sigmoid',
+  'erf',
+  'sin',
+  'cos',
+])
+
 export type Thunk = () => number
 
 export const bool = (test: boolean): number => (test ? -1 : 0)

@@ -12,23 +12,13 @@
  * program. What waits (a checkpoint's copies) and what is in a loop over time stays as it is.
  */
 import { index, read, typeOf } from '../ir/build.ts'
+import { transcendental } from '../ir/operators.ts'
 import { targetsInLoops } from '../ir/recurrence.ts'
 import { Temporaries } from '../ir/temporaries.ts'
 import { mapChildren, some, substitute, visit } from '../ir/traverse.ts'
-import type { Entry, Equation, Scalar, Stage, Tensor, UnaryOp } from '../ir/types.ts'
+import type { Entry, Equation, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { keyOf } from './key.ts'
 import { mapEntries, type Pass } from './pass.ts'
-
-/** Those that cost more than to store their value and load it again. */
-const functions: ReadonlySet<UnaryOp> = new Set([
-  'exp',
-  'log',
-  'tanh',
-  'sigmoid',
-  'erf',
-  'sin',
-  'cos',
-])
 
 export const factors: Pass = {
   name: 'factors',
@@ -125,7 +115,8 @@ function stageWithFactors(stage: Stage, tensors: Temporaries): Stage {
   }
 }
 
-const isCall = (e: Scalar): boolean => e.kind === 'unary' && functions.has(e.op)
+/** Whether it costs more than to store its value and load it again. */
+const isCall = (e: Scalar): boolean => e.kind === 'unary' && transcendental.has(e.op)
 
 type Read = Extract<Scalar, { kind: 'read' }>
 

@@ -4,6 +4,7 @@
  * integers for addresses in integer.ts.
  */
 import { typeOf } from '../ir/build.ts'
+import { transcendental } from '../ir/operators.ts'
 import type { BinaryOp, DType, Scalar, UnaryOp } from '../ir/types.ts'
 import { assertNever, InternalError } from '../support/diagnostic.ts'
 import { type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
@@ -101,16 +102,6 @@ function indexVector(binding: Binding | undefined, context: Context, name: strin
   })
 }
 
-const mathFunctions: ReadonlySet<string> = new Set([
-  'exp',
-  'log',
-  'tanh',
-  'sigmoid',
-  'erf',
-  'sin',
-  'cos',
-])
-
 function unaryVector(op: UnaryOp, type: DType, operand: Scalar, context: Context): Value {
   const { build, math } = context.kernel
   const { module } = build
@@ -134,7 +125,7 @@ function unaryVector(op: UnaryOp, type: DType, operand: Scalar, context: Context
       case 'sign':
         return signVector(context, type, () => build.get(value))
       default:
-        if (!mathFunctions.has(op)) throw new InternalError(`no code for ${op}`)
+        if (!transcendental.has(op)) throw new InternalError(`no code for ${op}`)
         return module.call(math(op), [x], v128)
     }
   }
