@@ -2,6 +2,7 @@
  * The workloads of the benchmark: which network, at which sizes, on which data. The networks are models/*.net; the data
  * is synthetic, from a fixed seed, and such that there is something to learn.
  */
+import { normalOf, randomFrom } from '../support/random.ts'
 import type { Feeds, Job } from './types.ts'
 
 export interface Workload {
@@ -75,17 +76,6 @@ export const workloads: readonly Workload[] = [
   ...[64, 128, 256, 512, 1024].map(product),
 ]
 
-/** Uniform in [0, 1): mulberry32, the same on every machine. */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export interface InputShape {
   readonly name: string
   readonly shape: readonly number[]
@@ -107,8 +97,7 @@ export function batchesFor(inputs: readonly InputShape[], count: number): Feeds[
   const fill = (length: number, value: (k: number) => number) =>
     Float32Array.from({ length }, (_, k) => value(k))
   const volume = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
-  const normal = (): number =>
-    Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+  const normal = (): number => normalOf(1 - random(), random())
 
   function batch(): Feeds {
     const feeds: Record<string, Float32Array | Int32Array> = {}

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { render } from '../../compiler/support/render.ts'
 import { parseCases } from '../support/cases.ts'
 import { fuzz } from '../support/fuzz.ts'
-import { random } from '../support/mutate.ts'
+import { randomFrom } from '../support/random.ts'
 import { elaborated } from './elaborated.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -42,7 +42,7 @@ test(`${count} mutated programs give diagnostics or programs`, () => {
 
 /** Exchanges a few words and numbers, so that most texts still parse and reach elaboration. */
 function exchangeWords(seed: number): string {
-  const next = random(seed)
+  const next = randomFrom(seed)
   const pick = <T>(all: readonly T[]): T => all[Math.floor(next() * all.length)]!
   const parts = pick(corpus).split(/(\b[A-Za-z_]\w*\b|\b\d+(?:\.\d+)?\b)/)
   const others = pick(corpus).match(/\b[A-Za-z_]\w*\b|\b\d+\b/g) ?? ['x']

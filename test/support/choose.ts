@@ -3,24 +3,17 @@
  * are reproduced from a single number.
  */
 import fc from 'fast-check'
+import { randomFrom } from './random.ts'
 
 export interface Choose {
   /** An integer, both ends included. */
   int(min: number, max: number): number
 }
 
-/** Reproducible from `seed` alone (mulberry32). */
+/** Reproducible from `seed` alone. */
 export function seeded(seed: number): Choose {
-  let state = seed >>> 0
-  return {
-    int(min, max) {
-      state = (state + 0x6d2b79f5) >>> 0
-      let t = Math.imul(state ^ (state >>> 15), state | 1)
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-      const unit = ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-      return min + Math.floor(unit * (max - min + 1))
-    },
-  }
+  const random = randomFrom(seed)
+  return { int: (min, max) => min + Math.floor(random() * (max - min + 1)) }
 }
 
 /** Lets fast-check make the choices of `build`. */

@@ -2,17 +2,7 @@
  * Seeded mutations of texts, for fuzzing: bytes, tokens and lines deleted, doubled, moved, exchanged and replaced;
  * pieces of another text put in; brackets and operators piled up. The same seed gives the same text.
  */
-
-/** A small generator (mulberry32): numbers in [0, 1). */
-export function random(seed: number): () => number {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
+import { randomFrom } from './random.ts'
 
 const tokens = [
   ...'(){}[],:;=+-*/%^<>.?!@#$&|\'"`\\~',
@@ -130,7 +120,7 @@ const bombs = [
 
 /** A text made from `texts`; most are small changes, some are heaps. */
 export function mutate(texts: readonly string[], seed: number, maxLength = 20_000): string {
-  const next = random(seed)
+  const next = randomFrom(seed)
   const below = (n: number): number => Math.floor(next() * n)
   const pick = <T>(items: readonly T[]): T => items[below(items.length)]!
   let text = pick(texts)

@@ -6,12 +6,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { principalComponents } from '../../../compiler/cli/pictures/pca.ts'
 import { below, imageGrid, interleave, type Tiles } from '../../../compiler/cli/pictures/raster.ts'
 import { encodePng, type Picture } from '../../../compiler/cli/png.ts'
-import { compile } from '../../../compiler/compile.ts'
 import { readIdx } from '../../../runtime/data/index.ts'
-import { type AnyBlocks, load, type Model } from '../../../runtime/index.ts'
-import { seeded } from '../../support/choose.ts'
 import { meanSquaredError, projectionErrors } from '../../support/linear-codes.ts'
-import { atMost, resultOf, type Task, type Trained } from './task.ts'
+import { normalFrom } from '../../support/random.ts'
+import { atMost, loadTrained, resultOf, type Task, type Trained } from './task.ts'
 
 const side = 28
 const shape = { height: side, width: side, channels: 1 } as const
@@ -77,13 +75,10 @@ function readImages(name: string): Float32Array {
   return Float32Array.from(readIdx(readFileSync(path), path).data, (v) => v / 255)
 }
 
-/** With normal noise (Box and Muller 1958), always the same, and not cut off at 0 and 1, which would favour no one. */
+/** With normal noise, always the same, and not cut off at 0 and 1, which would favour no one. */
 function withNoise(images: Float32Array): Float32Array {
-  const choose = seeded(1)
-  const unit = (): number => choose.int(1, 2 ** 30) / 2 ** 30
-  return images.map(
-    (v) => v + noise * Math.sqrt(-2 * Math.log(unit())) * Math.cos(2 * Math.PI * unit()),
-  )
+  const normal = normalFrom(1)
+  return images.map((v) => v + noise * normal())
 }
 
 /** What the only output of a predict block is for all rows given, with trained weights. */
@@ -94,10 +89,7 @@ async function outputs(
   feeds: Readonly<Record<string, Float32Array>>,
   counts?: Readonly<Record<string, number>>,
 ): Promise<Float32Array> {
-  const file = `models/${name}.net`
-  const { modules } = compile(readFileSync(file, 'utf8'), { file, targets: ['simd'] })
-  const wasm = modules!.simd!.wasm as Uint8Array<ArrayBuffer>
-  const model: Model<AnyBlocks> = await load(wasm, { weights: readFileSync(weights) })
+  const model = await loadTrained(name, weights)
   const [values] = Object.values(model.predict[block]!(feeds, counts))
   return values as Float32Array
 }

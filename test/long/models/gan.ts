@@ -2,14 +2,12 @@
  * Digits out of noise: from three seeds, what a generator draws is judged by our own convolutional network, which has never
  * seen a drawn digit. Left in the folder: a grid of samples a seed.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { imageGrid } from '../../../compiler/cli/pictures/raster.ts'
 import { encodePng } from '../../../compiler/cli/png.ts'
-import { compile } from '../../../compiler/compile.ts'
-import { type AnyBlocks, load, type Model } from '../../../runtime/index.ts'
-import { seeded } from '../../support/choose.ts'
+import { normalFrom } from '../../support/random.ts'
 import { trainCnn } from './cnn.ts'
-import { atLeast, atMost, type Result, resultOf, type Task } from './task.ts'
+import { atLeast, atMost, loadTrained, type Result, resultOf, type Task } from './task.ts'
 
 /** Numbers of noise that a picture is drawn from, as gan.net has them. */
 const latent = 32
@@ -22,15 +20,13 @@ export const gan: Task = {
   summary:
     'a DCGAN on MNIST, three seeds: 90 % of 1,000 samples are digits to our CNN, of all classes, none above 25 %',
   async *run(tools) {
-    const judge = await loaded(
-      'cnn',
-      tools.weights('cnn', () => trainCnn(tools)),
-    )
+    const known = tools.weights('cnn', () => trainCnn(tools))
+    const judge = await loadTrained('cnn', known)
     for (const seed of [1, 2, 3]) {
       const name = seed === 1 ? 'gan' : `gan-${seed}`
       const args = ['--seed', `${seed}`, '--epochs', '6', '--target', 'relaxed']
       const trained = tools.train('gan', args, name)
-      const generator = await loaded('gan', trained.weights)
+      const generator = await loadTrained('gan', trained.weights)
       const pictures = generator.predict.draw!({ z: noise(seed) }).picture as Float32Array
       const file = tools.path(`${name}.png`)
       writeFileSync(file, grid(pictures, 100))
@@ -48,26 +44,9 @@ export const gan: Task = {
   },
 }
 
-async function loaded(name: string, weights: string): Promise<Model<AnyBlocks>> {
-  const file = `models/${name}.net`
-  const { modules, diagnostics } = compile(readFileSync(file, 'utf8'), {
-    file,
-    targets: ['relaxed'],
-  })
-  if (!modules) throw new Error(diagnostics.map((d) => d.message).join('\n'))
-  const wasm = modules.relaxed!.wasm as Uint8Array<ArrayBuffer>
-  return load(wasm, { weights: readFileSync(weights) })
-}
-
-/** Standard normal numbers, by the method of Box and Muller 1958: 64 a sample. */
-function noise(seed: number): Float32Array {
-  const choose = seeded(1000 + seed)
-  const unit = (): number => choose.int(1, 2 ** 30) / 2 ** 30
-  return Float32Array.from(
-    { length: samples * latent },
-    () => Math.sqrt(-2 * Math.log(unit())) * Math.cos(2 * Math.PI * unit()),
-  )
-}
+/** Standard normal numbers, `latent` a sample. */
+const noise = (seed: number): Float32Array =>
+  Float32Array.from({ length: samples * latent }, normalFrom(1000 + seed))
 
 /** How many rows of probabilities have one of at least 0.9, and how often each class is the likeliest. */
 function judgement(probs: Float32Array): { sure: number; classes: readonly number[] } {

@@ -6,13 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { heatMaps } from '../../../compiler/cli/pictures/heatmap.ts'
 import { type Part, stack } from '../../../compiler/cli/pictures/svg.ts'
-import { analyze, compile } from '../../../compiler/compile.ts'
+import { analyze } from '../../../compiler/compile.ts'
 import { readSource } from '../../../runtime/data/index.ts'
 import { beamSearch, type Following, type Hypothesis } from '../../../runtime/generate/index.ts'
-import { type AnyBlocks, load, type Model } from '../../../runtime/index.ts'
-import { text } from '../../../runtime/text/index.ts'
+import type { AnyBlocks, Model } from '../../../runtime/index.ts'
 import { errorRates } from '../../support/edit-distance.ts'
-import { atMost, type Result, resultOf, type Task } from './task.ts'
+import { atMost, loadTrained, type Result, resultOf, type Task } from './task.ts'
 
 const file = 'models/pronounce.net'
 
@@ -80,11 +79,7 @@ export class Speaker {
 
   static async load(weights: string, expose: readonly string[] = []): Promise<Speaker> {
     const dims = { letters: longest, phones: longest }
-    const options = { file, dims, targets: ['relaxed'], expose } as const
-    const { modules, diagnostics } = compile(readFileSync(file, 'utf8'), options)
-    if (!modules) throw new Error(diagnostics.map((d) => d.message).join('\n'))
-    const wasm = modules.relaxed!.wasm as Uint8Array<ArrayBuffer>
-    return new Speaker(await load(wasm, { weights: readFileSync(weights), text }))
+    return new Speaker(await loadTrained('pronounce', weights, { dims, expose }))
   }
 
   /** The likeliest pronunciation of each word. */

@@ -4,8 +4,11 @@
  * other (weights, pictures) in build/models/.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type CompileOptions, compile } from '../../../compiler/compile.ts'
+import { type AnyBlocks, load, type Model } from '../../../runtime/index.ts'
+import { text } from '../../../runtime/text/index.ts'
 
 export interface Result {
   /** The file in models/, without its ending; a variant stands behind it: `mnist, no dropout`. */
@@ -108,6 +111,20 @@ interface Done {
   readonly epochs: number
   readonly seconds: number
   readonly metrics: Trained['metrics']
+}
+
+/** A model of models/ with trained weights, as the relaxed build runs it. */
+export async function loadTrained(
+  name: string,
+  weights: string,
+  sizes: Pick<CompileOptions, 'dims' | 'expose'> = {},
+): Promise<Model<AnyBlocks>> {
+  const file = `models/${name}.net`
+  const options = { file, targets: ['relaxed'], ...sizes } as const
+  const { modules, diagnostics } = compile(readFileSync(file, 'utf8'), options)
+  if (!modules) throw new Error(diagnostics.map((d) => d.message).join('\n'))
+  const wasm = modules.relaxed!.wasm as Uint8Array<ArrayBuffer>
+  return load(wasm, { weights: readFileSync(weights), text })
 }
 
 /** A result of a training, of a metric on the test data unless said otherwise. */
