@@ -96,12 +96,8 @@ with --in: each of N further calls is fed the token that the call before made.`,
       rows = Math.min(limit ?? dim.max, dim.max)
       results = run({}, { [dim.name]: rows })
     } else {
-      const input = call.text('input')
-      const source = call.text('data') ?? data.testOf(entry.of) ?? 'test'
-      const dataset = input
-        ? await readInput(input, data, entry.inputs.length)
-        : await data.dataset(source)
-      results = run(feedsOf(entry.inputs, dataset, input ?? `data ${source}`, true))
+      const { dataset, source } = await rowsAsked(call, entry, data)
+      results = run(feedsOf(entry.inputs, dataset, source, true))
       rows = Math.min(dataset.rows, limit ?? dataset.rows)
     }
     write(entry, format, model, io, function* () {
@@ -180,18 +176,22 @@ async function byRow(
     calls = feedsByRow(model, entry, given ?? {})
     if (entry.inputs.length === 0) calls = Array.from({ length: limit ?? 1 }, () => ({}))
   } else {
-    const input = call.text('input')
-    const source = call.text('data') ?? data.testOf(entry.of) ?? 'test'
-    const dataset = input
-      ? await readInput(input, data, entry.inputs.length)
-      : await data.dataset(source)
-    calls = feedsByRow(model, entry, columnsOf(entry.inputs, dataset, input ?? `data ${source}`))
+    const { dataset, source } = await rowsAsked(call, entry, data)
+    calls = feedsByRow(model, entry, columnsOf(entry.inputs, dataset, source))
   }
   const one = Object.fromEntries(entry.counts.map((dim) => [dim, 1]))
   write(entry, format, model, io, function* () {
     for (const feeds of calls.slice(0, limit)) yield [model.predict[entry.of]!(feeds, one), 0]
   })
   return exit.done
+}
+
+/** The rows of --input or --data, or those that the model tests on, and what to call them. */
+async function rowsAsked(call: Call, entry: EntrySpec, data: Session['data']) {
+  const input = call.text('input')
+  if (input) return { dataset: await readInput(input, data, entry.inputs.length), source: input }
+  const source = call.text('data') ?? data.testOf(entry.of) ?? 'test'
+  return { dataset: await data.dataset(source), source: `data ${source}` }
 }
 
 /** The columns as feeds of as many rows as there are, whether or not an input has a dim for them. */

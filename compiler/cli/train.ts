@@ -19,6 +19,7 @@ import { Curves } from './pictures/curves.ts'
 import { terminalChart } from './pictures/terminal-chart.ts'
 import { PlotFile } from './plot.ts'
 import { type DrawChart, duration, Progress, rate, showMetrics } from './progress.ts'
+import { width } from './rows.ts'
 import {
   announce,
   chooseEntry,
@@ -226,15 +227,12 @@ const chartOf =
  */
 function someRows(feeds: Feeds, entry: EntrySpec, tested: number): Feeds {
   const bounded = entry.inputs.filter((i) => i.bounds[0])
-  const sizes = bounded.map((i) => {
-    const width = i.shape.slice(1).reduce((a, b) => a * b, 1)
-    return { name: i.name, width, values: feeds[i.name] as ArrayLike<number> }
-  })
-  const [first] = sizes
-  if (!first || first.values.length / first.width <= 10 * tested) return feeds
-  const cut = sizes.map(({ name, width, values }) => {
-    const part = (values as Float32Array).subarray(0, tested * width)
-    return [name, part] as const
+  const [first] = bounded
+  if (!first || (feeds[first.name] as Float32Array).length / width(first) <= 10 * tested)
+    return feeds
+  const cut = bounded.map((i) => {
+    const part = (feeds[i.name] as Float32Array).subarray(0, tested * width(i))
+    return [i.name, part] as const
   })
   return { ...feeds, ...Object.fromEntries(cut) }
 }

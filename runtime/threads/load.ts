@@ -69,8 +69,7 @@ export async function load<B extends Blocks = AnyBlocks>(
   options: ThreadOptions = {},
 ): Promise<ThreadedModel<B>> {
   const { weights, target, notice = console.warn } = options
-  const cores = navigator.hardwareConcurrency || 1
-  const asked = options.threads ?? cores
+  const asked = options.threads ?? cores()
   const say = (why: string): void => notice(`netc: one thread: ${why}`)
   const isShared = hasSharedMemory()
   if (!isShared) say(noMemory)
@@ -92,7 +91,7 @@ export async function load<B extends Blocks = AnyBlocks>(
   if (isShared && !instance.manifest.threads && asked > 1) {
     say('this module was compiled without --threads')
   }
-  if (crew) instance.call('.team')(crew.size, looksOf(crew.size, cores))
+  if (crew) instance.call('.team')(crew.size, looksOf(crew.size))
   const model = new ThreadedModel<B>(instance, options, crew)
   if (weights !== undefined) model.restore(await fetched(weights))
   return model
@@ -107,8 +106,10 @@ function choose(source: ThreadedSource, isShared: boolean): Source {
   return isShared && !/\.wasm($|[?#])/.test(base) ? `${base}.threads` : base
 }
 
+const cores = (): number => navigator.hardwareConcurrency || 1
+
 /** How often a thread looks before it sleeps: some 50 µs, but not where others wait for its core. */
-const looksOf = (threads: number, cores: number): number => (threads > cores ? 0 : 30_000)
+const looksOf = (threads: number): number => (threads > cores() ? 0 : 30_000)
 
 async function crewOf(
   { manifest, call }: Instance,
@@ -128,6 +129,5 @@ async function crewOf(
     say('the main thread of a page may not wait for others; `open` runs the model in a worker')
     return undefined
   }
-  const cores = navigator.hardwareConcurrency || 1
-  return recruit({ ...parts, size, looks: looksOf(size, cores) }, call('.stop'))
+  return recruit({ ...parts, size, looks: looksOf(size) }, call('.stop'))
 }

@@ -9,7 +9,7 @@ import type { Evaluation, FitOptions, Metrics, Report } from '../fit.ts'
 import type { Counts, SaveOptions, TextFeeds } from '../model.ts'
 import type { Restored, RestoreOptions } from '../weights.ts'
 import { start, type Thread } from './crew.ts'
-import type { ThreadedSource } from './load.ts'
+import type { ThreadedSource, ThreadOptions } from './load.ts'
 
 /** What the page asks of the worker. */
 export interface Request {
@@ -30,12 +30,8 @@ export interface Answer {
   }
 }
 
-export interface OpenOptions {
-  readonly weights?: BufferSource | string | URL
-  readonly target?: 'simd' | 'relaxed'
-  readonly threads?: number
-  readonly notice?: (text: string) => void
-}
+/** Functions do not go to a worker: it has the texts of every model. */
+export type OpenOptions = Omit<ThreadOptions, 'text'>
 
 type Call<R> = (feeds: TextFeeds, counts?: Counts) => Promise<R>
 
