@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { load } from '../runtime/index.ts'
-import { own } from './bench/engines.ts'
+import { own, together } from './bench/engines.ts'
 import { compileWorkload, inputsOf } from './bench/prepare.ts'
 import {
   compileTimes,
@@ -88,7 +88,15 @@ const measured = (ms: number, values: number[][] = [[2], [1]]): Measured => ({
   started: 50,
   memory: 64,
 })
-const setting = { workload: 'W1', trains: true, flops: 4e7, peak: 40, bytes: 20_100, compiled: 500 }
+const setting = {
+  workload: 'W1',
+  threads: 1,
+  trains: true,
+  flops: 4e7,
+  peak: 40,
+  bytes: 20_100,
+  compiled: 500,
+}
 
 describe('reports', () => {
   const netc = [measured(2), measured(4), measured(2)]
@@ -140,6 +148,17 @@ describe('reports', () => {
     expect(nothing).toBe('')
     expect(compileTimes([mine, other])).toBe('Compiled, both builds: W1 500 ms.')
     expect(text).toContain('| bytes to download, gzip | 20 KB | 20 KB |')
+  })
+
+  test('netc on threads has a column of its own, and its share is of as many peaks', () => {
+    const own2 = together(2)
+    const of = { ...setting, engine: 'netc', build: 'relaxed', threads: 2, compiled: null }
+    const line = lineOf({ ...of, bytes: null, peak: 80 }, [measured(1)], netc)
+    const text = tables([mine, line], { workloads, engines: [...own, own2] })
+    expect(text).toContain('| netc `relaxed` | netc `relaxed`, 2 threads |')
+    expect(text).toContain('| 2.00 ms, 20.0 GFLOP/s, 50 % | 1.00 ms, 40.0 GFLOP/s, 50 % |')
+    expect(compileTimes([mine, line])).toBe('Compiled, both builds: W1 500 ms.')
+    expect(showLine(line)).toContain('netc relaxed × 2')
   })
 
   test('a table replaces what stands between its marks, and nothing else', () => {

@@ -108,8 +108,11 @@ function choose(source: ThreadedSource, isShared: boolean): Source {
 
 const cores = (): number => navigator.hardwareConcurrency || 1
 
-/** How often a thread looks before it sleeps: some 50 µs, but not where others wait for its core. */
-const looksOf = (threads: number): number => (threads > cores() ? 0 : 30_000)
+/**
+ * How often a thread looks before it sleeps: some 0.5 ms, for to be woken takes longer than most kernels; but not where others
+ * wait for its core.
+ */
+const looksOf = (threads: number): number => (threads > cores() ? 0 : 300_000)
 
 async function crewOf(
   { manifest, call }: Instance,

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { bundle, pageBytes } from './bundle.ts'
-import { type Contestant, own, rivals } from './engines.ts'
+import { type Contestant, own, rivals, threadsOf, together } from './engines.ts'
 import { installRivals } from './install.ts'
 import { peak } from './peak.ts'
 import type { Prepared } from './prepare.ts'
@@ -31,6 +31,7 @@ const usage = `usage: npm run bench -- [options]
 
   --only W1,W3-infer,M512   these workloads: ${workloads.map((w) => w.id).join(', ')}
   --rivals none|all|NAME,…  whom to compare with: ${rivals.map((r) => r.name).join(', ')} (all)
+  --threads N               also netc on so many threads
   --rounds N                how often each takes its turn (3)
   --seconds S               how long a turn measures (1)
   --json                    one JSON object a line
@@ -48,6 +49,7 @@ function readOptions() {
       options: {
         only: { type: 'string' },
         rivals: { type: 'string', default: 'all' },
+        threads: { type: 'string', default: '1' },
         rounds: { type: 'string', default: '3' },
         seconds: { type: 'string', default: '1' },
         json: { type: 'boolean', default: false },
@@ -75,6 +77,9 @@ if (options.help) {
 }
 const [rounds, seconds] = [Number(options.rounds), Number(options.seconds)]
 if (!(rounds >= 1) || !(seconds > 0)) wrong('--rounds is a number from 1, --seconds one above 0')
+const threads = Number(options.threads)
+if (!Number.isInteger(threads) || threads < 1) wrong('--threads is a whole number from 1')
+const ours = threads > 1 ? [...own, together(threads)] : own
 const chosen = options.only ? choose(options.only, workloads, (w) => w.id) : workloads
 const invited =
   options.rivals === 'none'
@@ -109,14 +114,14 @@ const launchers = new Map<string, Promise<string>>()
 const bytes = new Map<string, Promise<number>>()
 
 async function measure(contestant: Contestant, job: Job): Promise<Measured> {
-  const { name, file } = contestant
+  const { file } = contestant
   if (file.endsWith('.py')) {
     const script = fileURLToPath(new URL(file, import.meta.url))
     return JSON.parse(await lastLine('python3', [script, JSON.stringify(job)]))
   }
-  if (!launchers.has(name)) launchers.set(name, bundle(contestant, folder))
+  if (!launchers.has(file)) launchers.set(file, bundle(contestant, folder))
   return JSON.parse(
-    await lastLine(process.execPath, [await launchers.get(name)!, JSON.stringify(job)]),
+    await lastLine(process.execPath, [await launchers.get(file)!, JSON.stringify(job)]),
   )
 }
 
@@ -124,18 +129,21 @@ const best = { simd: peak('simd'), relaxed: peak('relaxed') }
 
 /** Runs a workload; the lines of who ran, and why the others did not. */
 async function run(workload: Workload): Promise<(Line | NotRun)[]> {
-  const contestants = [...own, ...invited].filter((c) => c.kinds.includes(workload.kind))
+  const contestants = [...ours, ...invited].filter((c) => c.kinds.includes(workload.kind))
   const { id, kind, network, entry, dims, turns } = workload
   const here = join(folder, id)
   const script = fileURLToPath(new URL('prepare.ts', import.meta.url))
-  const prepared: Prepared = JSON.parse(await lastLine(process.execPath, [script, id, here]))
+  const prepared: Prepared = JSON.parse(
+    await lastLine(process.execPath, [script, id, here, ...(threads > 1 ? ['--threads'] : [])]),
+  )
   const trains = kind === 'train'
-  const job = (build: string): Job => ({
+  const job = (c: Contestant): Job => ({
     network,
     kind,
     entry,
     rows: dims.batch ?? 0,
-    build,
+    build: c.build,
+    threads: threadsOf(c),
     folder: here,
     packages: fileURLToPath(new URL('node_modules', import.meta.url)),
     steps: trains ? turns * batchCount + 1 : 1,
@@ -143,11 +151,11 @@ async function run(workload: Workload): Promise<(Line | NotRun)[]> {
   })
   const runs = new Map<Contestant, Measured[]>(contestants.map((c) => [c, []]))
   const failed = new Map<Contestant, string>()
-  const [reference] = own as [Contestant]
+  const [reference] = ours as [Contestant]
   for (let round = 0; round < rounds; round++) {
     for (const c of contestants.filter((c) => !failed.has(c))) {
       try {
-        const measured = await measure(c, job(c.build))
+        const measured = await measure(c, job(c))
         const [first] = runs.get(reference)!
         const why = first ? fault(measured, first, trains) : trains ? rising(measured) : undefined
         if (why) failed.set(c, why)
@@ -163,20 +171,21 @@ async function run(workload: Workload): Promise<(Line | NotRun)[]> {
     contestants.map(async (c): Promise<Line | NotRun> => {
       const { name: engine, build } = c
       const why = failed.get(c) ?? failed.get(reference)
-      if (why !== undefined) return { workload: id, engine, build, not_run: why }
-      if (c.file.endsWith('.ts') && !bytes.has(engine)) bytes.set(engine, pageBytes(c))
+      const who = { workload: id, engine, build, threads: threadsOf(c) }
+      if (why !== undefined) return { ...who, not_run: why }
+      const isAlone = threadsOf(c) === 1
+      if (isAlone && c.file.endsWith('.ts') && !bytes.has(engine)) bytes.set(engine, pageBytes(c))
       const isOwn = engine === 'netc'
       const setting = {
-        workload: id,
-        engine,
-        build,
+        ...who,
         trains,
         flops: prepared.flops,
-        peak: build === 'simd' ? best.simd : best.relaxed,
-        bytes: bytes.has(engine)
-          ? (await bytes.get(engine)!) + (isOwn ? prepared.gzip[build as 'simd' | 'relaxed'] : 0)
-          : null,
-        compiled: isOwn ? prepared.compiled : null,
+        peak: (build === 'simd' ? best.simd : best.relaxed) * threadsOf(c),
+        bytes:
+          isAlone && bytes.has(engine)
+            ? (await bytes.get(engine)!) + (isOwn ? prepared.gzip[build as 'simd' | 'relaxed'] : 0)
+            : null,
+        compiled: isOwn && isAlone ? prepared.compiled : null,
       }
       return lineOf(setting, runs.get(c)!, runs.get(reference)!)
     }),
@@ -203,7 +212,7 @@ const machine = `peak of this machine, one thread: ${relaxed.toFixed(1)} GFLOP/s
 if (options.json) console.log(JSON.stringify({ event: 'peak', relaxed, simd }))
 else console.log(machine)
 if (options.write) {
-  const text = tables(lines, { workloads: chosen, engines: [...own, ...invited] })
+  const text = tables(lines, { workloads: chosen, engines: [...ours, ...invited] })
   const note = `Node ${process.versions.node.split('.')[0]}, ${process.platform} ${process.arch}, one thread; ${machine}. ${compileTimes(lines)}`
   const readme = join(root, 'README.md')
   writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), `${text}\n\n${note.trim()}`))

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
@@ -26,7 +26,7 @@ async function bundled(options: BuildOptions): Promise<Uint8Array> {
   return outputFiles![0]!.contents
 }
 
-/** Writes NAME.mjs and the launcher to `folder` and returns the launcher. */
+/** Writes its module and the launcher to `folder` and returns the launcher. */
 export async function bundle({ name, file }: Contestant, folder: string): Promise<string> {
   const code = await bundled({
     platform: 'node',
@@ -44,12 +44,20 @@ export async function bundle({ name, file }: Contestant, folder: string): Promis
       resolveDir: here,
     },
   })
-  writeFileSync(`${folder}/${name}.mjs`, code)
-  const launcher = `${folder}/${name}.launch.mjs`
+  const engine = basename(file, '.ts')
+  writeFileSync(`${folder}/${engine}.mjs`, code)
+  if (name === 'netc') {
+    const worker = await bundled({
+      platform: 'node',
+      entryPoints: ['../../runtime/threads/worker.ts'],
+    })
+    writeFileSync(`${folder}/worker.js`, worker)
+  }
+  const launcher = `${folder}/${engine}.launch.mjs`
   writeFileSync(
     launcher,
     `const imported = performance.now()
-     const { start } = await import('./${name}.mjs')
+     const { start } = await import('./${engine}.mjs')
      await start(imported)`,
   )
   return launcher

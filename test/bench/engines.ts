@@ -1,8 +1,10 @@
-/** Who takes part: netc in both builds, and the rivals, each in one file. */
+/** Who takes part: netc in both builds, on one thread and on several, and the rivals, each in one file. */
 export interface Contestant {
   /** As `--rivals` and the JSON lines name it. */
   readonly name: string
   readonly build: string
+  /** How many run it; 1 when left out. */
+  readonly threads?: number
   /** The head of its column in the tables; contestants of one title share it. */
   readonly title: string
   /** Its module beside this file: TypeScript that is bundled, or a Python script. */
@@ -18,6 +20,18 @@ export const own: readonly Contestant[] = [
   { name: 'netc', build: 'relaxed', title: 'netc `relaxed`', file: 'netc.ts', kinds: everything },
   { name: 'netc', build: 'simd', title: 'netc `simd`', file: 'netc.ts', kinds: everything },
 ]
+
+/** netc with threads that share a call. */
+export const together = (threads: number): Contestant => ({
+  name: 'netc',
+  build: 'relaxed',
+  threads,
+  title: `netc \`relaxed\`, ${threads} threads`,
+  file: 'netc-threads.ts',
+  kinds: everything,
+})
+
+export const threadsOf = ({ threads = 1 }: { readonly threads?: number }): number => threads
 
 export const rivals: readonly Contestant[] = [
   {

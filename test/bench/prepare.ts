@@ -1,6 +1,6 @@
 /**
  * Compiles the network of a workload, in a process of its own so that the time is that of a first compilation, and
- * writes what the measuring processes start from. `node prepare.ts ID FOLDER` writes there simd.wasm, relaxed.wasm and
+ * writes what the measuring processes start from. `node prepare.ts ID FOLDER` writes there simd.wasm, relaxed.wasm, with `--threads` relaxed.threads.wasm, and
  * start.safetensors (netc's initial parameters as `param/NAME`, the batches as `0/NAME`, `1/NAME`, …) and prints
  * a `Prepared` as JSON.
  */
@@ -26,13 +26,18 @@ export const seed = 1
 /** Compiles a workload, with other dims if given; throws with the diagnostics where that fails. */
 export function compileWorkload(
   { network, dims }: Workload,
-  options: { readonly dims?: Workload['dims']; readonly targets?: ('simd' | 'relaxed')[] } = {},
+  options: {
+    readonly dims?: Workload['dims']
+    readonly targets?: ('simd' | 'relaxed')[]
+    readonly threads?: boolean
+  } = {},
 ) {
   const text = readFileSync(new URL(`models/${network}.net`, import.meta.url), 'utf8')
   const compiled = compile(text, {
     file: `${network}.net`,
     dims: { ...dims, ...options.dims },
     ...(options.targets ? { targets: options.targets } : {}),
+    threads: options.threads ?? false,
   })
   if (!compiled.modules) throw new Error(compiled.diagnostics.map((d) => d.message).join('\n'))
   return compiled.modules
@@ -41,7 +46,7 @@ export function compileWorkload(
 export const inputsOf = (manifest: Manifest, entry: string) =>
   manifest.entries.find((e) => e.name === entry)!.inputs
 
-async function prepare(workload: Workload, folder: string): Promise<Prepared> {
+async function prepare(workload: Workload, folder: string, threads: boolean): Promise<Prepared> {
   const start = performance.now()
   const modules = compileWorkload(workload)
   const compiled = performance.now() - start
@@ -66,6 +71,10 @@ async function prepare(workload: Workload, folder: string): Promise<Prepared> {
   writeFileSync(`${folder}/start.safetensors`, writeSafetensors(tensors, {}))
   writeFileSync(`${folder}/simd.wasm`, simd!.wasm)
   writeFileSync(`${folder}/relaxed.wasm`, relaxed!.wasm)
+  if (threads) {
+    const shared = compileWorkload(workload, { targets: ['relaxed'], threads })
+    writeFileSync(`${folder}/relaxed.threads.wasm`, shared.relaxed!.wasm)
+  }
   const gzipped = (bytes: Uint8Array): number => gzipSync(bytes, { level: 9 }).length
   return {
     flops: manifest.entries.find((e) => e.name === workload.entry)!.flops,
@@ -75,7 +84,7 @@ async function prepare(workload: Workload, folder: string): Promise<Prepared> {
 }
 
 if (import.meta.main) {
-  const [id, folder] = process.argv.slice(2)
+  const [id, folder, option] = process.argv.slice(2)
   const workload = workloads.find((w) => w.id === id)!
-  console.log(JSON.stringify(await prepare(workload, folder!)))
+  console.log(JSON.stringify(await prepare(workload, folder!, option === '--threads')))
 }

@@ -9,7 +9,7 @@ export interface Line {
   readonly workload: string
   readonly engine: string
   readonly build: string
-  readonly threads: 1
+  readonly threads: number
   readonly median_ms: number
   readonly gflops: number
   /** Of the machine's peak: multiply and add for `simd`, otherwise `relaxed_madd`. */
@@ -32,6 +32,7 @@ export interface NotRun {
   readonly workload: string
   readonly engine: string
   readonly build: string
+  readonly threads: number
   readonly not_run: string
 }
 
@@ -47,9 +48,10 @@ export interface Setting {
   readonly workload: string
   readonly engine: string
   readonly build: string
+  readonly threads: number
   readonly trains: boolean
   readonly flops: number
-  /** GFLOP/s. */
+  /** GFLOP/s, of all threads together. */
   readonly peak: number
   readonly bytes: number | null
   readonly compiled: number | null
@@ -57,7 +59,7 @@ export interface Setting {
 
 /** `runs` and `reference`, those of netc's `relaxed` build, are in the order of the rounds, and pairs where both ran. */
 export function lineOf(
-  { workload, engine, build, trains, flops, peak, bytes, compiled }: Setting,
+  { workload, engine, build, threads, trains, flops, peak, bytes, compiled }: Setting,
   runs: readonly Measured[],
   reference: readonly Measured[],
 ): Line {
@@ -69,7 +71,7 @@ export function lineOf(
     workload,
     engine,
     build,
-    threads: 1,
+    threads,
     median_ms: rounded(ms),
     gflops: rounded(gflops),
     peak_share: rounded(gflops / peak),
@@ -125,7 +127,7 @@ export function showLine(line: Line): string {
       ? ''
       : `  loss ${line.loss_first.toPrecision(4)} → ${line.loss_last!.toPrecision(4)}`
   const parts = [
-    `${line.engine} ${line.build}`.padEnd(14),
+    `${line.engine} ${line.build}${line.threads > 1 ? ` × ${line.threads}` : ''}`.padEnd(16),
     time(line.median_ms).padStart(9),
     `${line.gflops.toFixed(1).padStart(6)} GFLOP/s`,
     `${(100 * line.peak_share).toFixed(0).padStart(3)} % of the peak`,
@@ -143,6 +145,7 @@ export interface Titles {
   readonly engines: readonly {
     readonly name: string
     readonly build: string
+    readonly threads?: number
     readonly title: string
   }[]
 }
@@ -153,8 +156,12 @@ export function tables(lines: readonly Line[], { workloads, engines }: Titles): 
   const find = (id: string, column: string): Line | undefined =>
     lines.find((l) =>
       engines.some(
-        ({ name, build, title }) =>
-          title === column && l.workload === id && l.engine === name && l.build === build,
+        ({ name, build, threads = 1, title }) =>
+          title === column &&
+          l.workload === id &&
+          l.engine === name &&
+          l.build === build &&
+          l.threads === threads,
       ),
     )
   const ran = columns.filter((c) => workloads.some((w) => find(w.id, c)))
@@ -191,7 +198,7 @@ export function tables(lines: readonly Line[], { workloads, engines }: Titles): 
 
 /** How long netc took to compile the networks that were trained, both builds, each in a process of its own. */
 export function compileTimes(lines: readonly Line[]): string {
-  const own = lines.filter((l) => l.loss_first !== null && l.build === 'relaxed')
+  const own = lines.filter((l) => l.loss_first !== null && l.build === 'relaxed' && l.threads === 1)
   const each = own.flatMap((l) =>
     l.compile_ms === null ? [] : `${l.workload} ${time(l.compile_ms)}`,
   )

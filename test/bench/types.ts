@@ -24,6 +24,7 @@ export interface Job {
   readonly rows: number
   /** Of netc: which module. */
   readonly build: string
+  readonly threads: number
   /** The folder of `prepare.ts`: modules, start.safetensors. */
   readonly folder: string
   /** The folder of the rivals' packages. */
