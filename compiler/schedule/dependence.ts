@@ -8,13 +8,19 @@ import type { Equation, Scalar, Stage } from '../ir/types.ts'
 
 type Read = Extract<Scalar, { kind: 'read' }>
 
-export function readsOf(equation: Equation): Read[] {
+/** An equation never changes, and scheduling asks each of them many times. */
+const known = new WeakMap<Equation, readonly Read[]>()
+
+export function readsOf(equation: Equation): readonly Read[] {
+  const before = known.get(equation)
+  if (before) return before
   const reads: Read[] = []
   for (const e of [equation.body, ...(equation.at ?? [])]) {
     visit(e, (node) => {
       if (node.kind === 'read') reads.push(node)
     })
   }
+  known.set(equation, reads)
   return reads
 }
 
@@ -31,14 +37,25 @@ export function isIdentity(r: Read, equation: Equation): boolean {
   )
 }
 
+/**
+ * Who must wait for whom is kept as a set of bits for each node, so that a question takes no search: programs of many layers ask
+ * for nearly every pair of neighbours, and the way from a layer's forward to its backward pass goes through all others.
+ */
 export class DependenceGraph {
   /** Node of each equation, by position; merged equations share one. */
   readonly #node: number[]
   readonly #successors: Set<number>[]
+  readonly #predecessors: Set<number>[]
+  /** Per node, which equations it must wait for: `#words` words each. */
+  readonly #before: Uint32Array
+  readonly #words: number
 
   constructor(count: number) {
     this.#node = Array.from({ length: count }, (_, k) => k)
     this.#successors = Array.from({ length: count }, () => new Set<number>())
+    this.#predecessors = Array.from({ length: count }, () => new Set<number>())
+    this.#words = (count + 31) >> 5
+    this.#before = new Uint32Array(this.#words * count)
   }
 
   nodeOf(equation: number): number {
@@ -49,33 +66,21 @@ export class DependenceGraph {
   }
 
   addEdge(before: number, after: number): void {
-    if (before !== after) this.#successors[this.nodeOf(before)]!.add(after)
+    const [from, to] = [this.nodeOf(before), this.nodeOf(after)]
+    if (from === to) return
+    this.#successors[from]!.add(to)
+    this.#predecessors[to]!.add(from)
+    this.#wait(from, to)
   }
 
   /** Whether `to` must wait for `from`; with `indirect`, through some third node. */
   reaches(from: number, to: number, indirect = false): boolean {
     const start = this.nodeOf(from)
     const goal = this.nodeOf(to)
-    const seen = new Set<number>([start])
-    const queue: number[] = []
-    for (const next of this.#successors[start]!) {
-      const node = this.nodeOf(next)
-      if (node === goal) {
-        if (!indirect) return true
-      } else if (!seen.has(node)) {
-        seen.add(node)
-        queue.push(node)
-      }
-    }
-    for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
-      for (const next of this.#successors[node]!) {
-        const following = this.nodeOf(next)
-        if (following === goal) return true
-        if (!seen.has(following)) {
-          seen.add(following)
-          queue.push(following)
-        }
-      }
+    if (!indirect) return this.#waits(goal, start)
+    for (const k of this.#predecessors[goal]!) {
+      const third = this.nodeOf(k)
+      if (third !== start && third !== goal && this.#waits(third, start)) return true
     }
     return false
   }
@@ -87,10 +92,46 @@ export class DependenceGraph {
     if (into === from) return true
     if (this.reaches(into, from, true) || this.reaches(from, into, true)) return false
     this.#node[from] = into
-    const successors = this.#successors[into]!
-    for (const next of this.#successors[from]!) successors.add(next)
-    for (const next of [...successors]) if (this.nodeOf(next) === into) successors.delete(next)
+    this.#join(this.#successors, into, from)
+    this.#join(this.#predecessors, into, from)
+    const before = this.#before
+    const [x, y] = [into * this.#words, from * this.#words]
+    for (let w = 0; w < this.#words; w++) before[x + w]! |= before[y + w]!
+    for (const k of [into, from]) before[x + (k >> 5)]! &= ~(1 << (k & 31))
+    for (const next of this.#successors[into]!) this.#wait(into, this.nodeOf(next), from)
     return true
+  }
+
+  #join(neighbours: Set<number>[], into: number, from: number): void {
+    const all = neighbours[into]!
+    for (const k of neighbours[from]!) all.add(k)
+    for (const k of [...all]) if (this.nodeOf(k) === into) all.delete(k)
+    neighbours[from] = new Set()
+  }
+
+  #waits(node: number, before: number): boolean {
+    return (this.#before[node * this.#words + (before >> 5)]! & (1 << (before & 31))) !== 0
+  }
+
+  /** `node`, and what waits for it, waits for `first`, for `alias`, another name of it, and for what they wait for. */
+  #wait(first: number, node: number, alias = first): void {
+    const before = this.#before
+    const own = before.slice(first * this.#words, (first + 1) * this.#words)
+    for (const k of [first, alias]) own[k >> 5]! |= 1 << (k & 31)
+    const queue = [node]
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      const start = at * this.#words
+      let changed = false
+      for (let w = 0; w < own.length; w++) {
+        const word = before[start + w]!
+        const more = (word | own[w]!) >>> 0
+        if (more === word) continue
+        before[start + w] = more
+        changed = true
+      }
+      if (!changed) continue
+      for (const next of this.#successors[at]!) queue.push(this.nodeOf(next))
+    }
   }
 
   /**
@@ -123,16 +164,25 @@ function topological(
   for (const following of after.values()) {
     for (const next of following) waiting.set(next, waiting.get(next)! + 1)
   }
-  const ready = [...after.keys()].filter((node) => waiting.get(node) === 0)
+  const later = (x: number, y: number): number => rank(y) - rank(x) || y - x
+  // The next one at the end.
+  const ready = [...after.keys()].filter((node) => waiting.get(node) === 0).sort(later)
+  const insert = (node: number): void => {
+    let [low, high] = [0, ready.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (later(ready[middle]!, node) < 0) low = middle + 1
+      else high = middle
+    }
+    ready.splice(low, 0, node)
+  }
   const order: number[] = []
-  while (ready.length > 0) {
-    ready.sort((x, y) => rank(x) - rank(y) || x - y)
-    const node = ready.shift()!
+  for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
     order.push(node)
     for (const next of after.get(node)!) {
       const left = waiting.get(next)! - 1
       waiting.set(next, left)
-      if (left === 0) ready.push(next)
+      if (left === 0) insert(next)
     }
   }
   return order

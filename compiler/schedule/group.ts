@@ -170,27 +170,68 @@ function fuseRows(
     .filter((node) => isLight(loops[node]!, options))
     // What is written over a persistent tensor may be read at other rows by the rest.
     .filter((node) => !loops[node]!.some((e) => updated.has(e.target)))
+  const touching = new Touching()
   for (const node of light) {
     const own = loops[node]!
-    for (const [head, members] of [...rows].reverse()) {
+    let merged = false
+    for (const head of touching.latest(own)) {
+      const members = rows.get(head)!
       if (members.length >= mostParts) continue
       const together = members.flatMap((k) => loops[k]!)
       const [a, b] = [rowOf(own[0]!, options)!, rowOf(together[0]!, options)!]
       if (!sameExtent(a.extent, b.extent)) continue
       if (!meetInRows(together, own, options) || !graph.merge(head, node)) continue
-      const into = graph.nodeOf(head)
-      rows.delete(head)
-      rows.set(into, [...members, node])
+      rows.set(head, [...members, node])
+      touching.add(head, own)
+      merged = true
       break
     }
-    if (graph.nodeOf(node) === node && !rows.has(node) && !inAny(rows, node)) rows.set(node, [node])
+    if (!merged) {
+      rows.set(node, [node])
+      touching.add(node, own)
+    }
   }
   for (const [node, members] of [...rows]) if (members.length < 2) rows.delete(node)
   return rows
 }
 
-const inAny = (rows: ReadonlyMap<number, readonly number[]>, node: number): boolean =>
-  [...rows.values()].some((members) => members.includes(node))
+/** Which row groups make and read a tensor: only those that share one come into question for each other (`meetInRows`). */
+class Touching {
+  readonly #makers = new Map<string, Set<number>>()
+  readonly #readers = new Map<string, Set<number>>()
+  /** When a group last grew. */
+  readonly #grown = new Map<number, number>()
+  #time = 0
+
+  add(head: number, equations: readonly Equation[]): void {
+    this.#grown.set(head, this.#time++)
+    const note = (heads: Map<string, Set<number>>, name: string): void => {
+      const known = heads.get(name)
+      if (known) known.add(head)
+      else heads.set(name, new Set([head]))
+    }
+    for (const e of equations) {
+      note(this.#makers, e.target)
+      for (const r of readsOf(e)) note(this.#readers, r.tensor)
+    }
+  }
+
+  /** Those that share a tensor with the equations, the last to have grown first. */
+  latest(equations: readonly Equation[]): number[] {
+    const found = new Set<number>()
+    const find = (heads: ReadonlyMap<string, Iterable<number>>, name: string): void => {
+      for (const head of heads.get(name) ?? []) found.add(head)
+    }
+    for (const e of equations) {
+      find(this.#readers, e.target)
+      for (const r of readsOf(e)) {
+        find(this.#makers, r.tensor)
+        if (r.at.length > 1) find(this.#readers, r.tensor)
+      }
+    }
+    return [...found].sort((a, b) => this.#grown.get(b)! - this.#grown.get(a)!)
+  }
+}
 
 /** A vector of weights that every row reads: with this many elements it stays in the nearest cache. */
 const smallVector = 1024

@@ -86,7 +86,8 @@ function planEntry(
 
   // The largest first, each at the lowest place that is free while it lives (greedy by size).
   const base = top
-  const placed: { address: number; end: number; life: Lifetime }[] = []
+  /** By address. */
+  const placed: { readonly address: number; readonly end: number; readonly life: Lifetime }[] = []
   const temps = [...lifetimes]
     .filter(([name]) => !addresses.has(name))
     .map(([name, life]) => ({
@@ -97,14 +98,13 @@ function planEntry(
     .sort((a, b) => b.size - a.size || a.life.first - b.life.first)
   for (const { name, life, size } of temps) {
     let address = base
-    const meeting = placed
-      .filter((p) => p.life.first <= life.last && life.first <= p.life.last)
-      .sort((a, b) => a.address - b.address)
-    for (const other of meeting) {
+    for (const other of placed) {
       if (address + size <= other.address) break
+      if (other.life.first > life.last || life.first > other.life.last) continue
       address = Math.max(address, other.end)
     }
-    placed.push({ address, end: address + size, life })
+    const behind = placed.findIndex((p) => p.address > address)
+    placed.splice(behind < 0 ? placed.length : behind, 0, { address, end: address + size, life })
     addresses.set(name, address)
     top = Math.max(top, address + size)
   }
