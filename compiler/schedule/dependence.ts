@@ -37,6 +37,13 @@ export function isIdentity(r: Read, equation: Equation): boolean {
   )
 }
 
+/** Both in one, without walking through the larger one; neither is of use any more. */
+function united(a: Set<number>, b: Set<number>): Set<number> {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a]
+  for (const k of small) large.add(k)
+  return large
+}
+
 /**
  * Who must wait for whom is kept as a set of bits for each node, so that a question takes no search: programs of many layers ask
  * for nearly every pair of neighbours, and the way from a layer's forward to its backward pass goes through all others.
@@ -46,7 +53,7 @@ export class DependenceGraph {
   readonly #node: number[]
   readonly #successors: Set<number>[]
   readonly #predecessors: Set<number>[]
-  /** Per node, which equations it must wait for: `#words` words each. */
+  /** Per node, which nodes it must wait for, `#words` words each; bits of those that are part of another by now say nothing. */
   readonly #before: Uint32Array
   readonly #words: number
 
@@ -92,32 +99,36 @@ export class DependenceGraph {
     if (into === from) return true
     if (this.reaches(into, from, true) || this.reaches(from, into, true)) return false
     this.#node[from] = into
-    this.#join(this.#successors, into, from)
-    this.#join(this.#predecessors, into, from)
     const before = this.#before
     const [x, y] = [into * this.#words, from * this.#words]
-    for (let w = 0; w < this.#words; w++) before[x + w]! |= before[y + w]!
-    for (const k of [into, from]) before[x + (k >> 5)]! &= ~(1 << (k & 31))
-    for (const next of this.#successors[into]!) this.#wait(into, this.nodeOf(next), from)
+    for (const row of [x, y])
+      for (const k of [into, from]) before[row + (k >> 5)]! &= ~(1 << (k & 31))
+    let more = false
+    for (let w = 0; w < this.#words; w++) {
+      const both = (before[x + w]! | before[y + w]!) >>> 0
+      if (both === before[x + w]) continue
+      before[x + w] = both
+      more = true
+    }
+    // What waits for `into` knows of it, and often of all that `from` waits for.
+    const waiting = [this.#successors[from]!, ...(more ? [this.#successors[into]!] : [])]
+    for (const next of waiting.flatMap((all) => [...all])) this.#wait(into, this.nodeOf(next))
+    for (const neighbours of [this.#successors, this.#predecessors]) {
+      neighbours[into] = united(neighbours[into]!, neighbours[from]!)
+    }
     return true
-  }
-
-  #join(neighbours: Set<number>[], into: number, from: number): void {
-    const all = neighbours[into]!
-    for (const k of neighbours[from]!) all.add(k)
-    for (const k of [...all]) if (this.nodeOf(k) === into) all.delete(k)
-    neighbours[from] = new Set()
   }
 
   #waits(node: number, before: number): boolean {
     return (this.#before[node * this.#words + (before >> 5)]! & (1 << (before & 31))) !== 0
   }
 
-  /** `node`, and what waits for it, waits for `first`, for `alias`, another name of it, and for what they wait for. */
-  #wait(first: number, node: number, alias = first): void {
+  /** `node`, and what waits for it, waits for `first` and for what that waits for. */
+  #wait(first: number, node: number): void {
+    if (first === node) return
     const before = this.#before
     const own = before.slice(first * this.#words, (first + 1) * this.#words)
-    for (const k of [first, alias]) own[k >> 5]! |= 1 << (k & 31)
+    own[first >> 5]! |= 1 << (first & 31)
     const queue = [node]
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
       const start = at * this.#words
