@@ -139,17 +139,56 @@ export function intactAfter(
   at: number,
   bytes: (name: string) => number,
 ): string[] {
-  const made = [...plan.lifetimes].filter(([, life]) => life.first <= at)
-  return made
-    .filter(([name, life]) => {
+  const made = [...plan.lifetimes]
+    .filter(([, life]) => life.first <= at)
+    .map(([name, { first }]) => {
       const start = plan.addresses.get(name)!
-      const end = start + bytes(name)
-      return !made.some(([other, otherLife]) => {
-        if (other === name || otherLife.first <= life.first) return false
-        const otherStart = plan.addresses.get(other)!
-        return otherStart < end && start < otherStart + bytes(other)
-      })
+      return { name, first, start, end: start + bytes(name) }
     })
-    .sort(([, a], [, b]) => a.first - b.first)
-    .map(([name]) => name)
+    .sort((a, b) => a.first - b.first)
+  // Backwards in time, with all that was written later; what one kernel makes does not meet.
+  const later = new Covered()
+  const intact = new Set<string>()
+  let waiting: { readonly start: number; readonly end: number }[] = []
+  made.toReversed().forEach((temp, k, all) => {
+    if (all[k - 1]?.first !== temp.first) {
+      for (const { start, end } of waiting) later.add(start, end)
+      waiting = []
+    }
+    if (!later.meets(temp.start, temp.end)) intact.add(temp.name)
+    waiting.push(temp)
+  })
+  return made.filter((temp) => intact.has(temp.name)).map((temp) => temp.name)
+}
+
+/** A set of bytes: intervals by address that do not touch. */
+class Covered {
+  readonly #intervals: { readonly start: number; readonly end: number }[] = []
+
+  meets(start: number, end: number): boolean {
+    const next = this.#intervals[this.#firstBehind(start)]
+    return next !== undefined && next.start < end
+  }
+
+  add(start: number, end: number): void {
+    const at = this.#firstBehind(start - 1)
+    let behind = at
+    let [low, high] = [start, end]
+    for (; behind < this.#intervals.length && this.#intervals[behind]!.start <= end; behind++) {
+      low = Math.min(low, this.#intervals[behind]!.start)
+      high = Math.max(high, this.#intervals[behind]!.end)
+    }
+    this.#intervals.splice(at, behind - at, { start: low, end: high })
+  }
+
+  /** The first interval that ends behind `address`. */
+  #firstBehind(address: number): number {
+    let [low, high] = [0, this.#intervals.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#intervals[middle]!.end > address) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
 }
