@@ -61,7 +61,7 @@ const afterKey = ({ after }: Equation): string => (after ? ` after ${after.tenso
 
 function shareOnce(entry: Entry): { readonly next: Entry; readonly alias: Map<string, string> } {
   const fixed = protectedTensors(entry)
-  const dtypes = new Map(entry.tensors.map((t) => [t.name, t.dtype]))
+  const tensors = new Map(entry.tensors.map((t) => [t.name, t]))
   const first = new Map<string, string>()
   const alias = new Map<string, string>()
   const renameRead = (e: Extract<Scalar, { kind: 'read' }>): Scalar | undefined => {
@@ -73,11 +73,11 @@ function shareOnce(entry: Entry): { readonly next: Entry; readonly alias: Map<st
     const equations: Equation[] = []
     for (const before of stage.equations) {
       const eq = replaceInEquation(before, renameRead)
-      const key = `${dtypes.get(eq.target)}|${equationKey(eq, versions)}`
+      const key = `${tensors.get(eq.target)?.dtype}|${equationKey(eq, versions)}`
       const known = eq.at ? undefined : first.get(key)
       if (known === undefined) first.set(key, eq.target)
       if (known === undefined || fixed.has(eq.target)) {
-        equations.push(known === undefined ? eq : copyOf(eq, known, entry))
+        equations.push(known === undefined ? eq : copyOf(eq, known, tensors))
       } else alias.set(eq.target, known)
     }
     return { ...stage, equations }
@@ -92,14 +92,17 @@ function shareOnce(entry: Entry): { readonly next: Entry; readonly alias: Map<st
     equations: stage.equations.map(rename),
     rules: stage.rules.map((rule) => ({ ...rule, equations: rule.equations.map(rename) })),
   }))
-  const tensors = entry.tensors.filter((t) => !alias.has(t.name))
-  return { next: { ...entry, stages, tensors }, alias }
+  const left = entry.tensors.filter((t) => !alias.has(t.name))
+  return { next: { ...entry, stages, tensors: left }, alias }
 }
 
-/** A kept equation whose value exists already reads it instead of computing it again. */
-function copyOf(eq: Equation, known: string, entry: Entry): Equation {
-  const tensor = entry.tensors.find((t) => t.name === known)
-  if (!tensor) return eq
+/**
+ * A kept equation whose value exists already reads it instead of computing it again; a constant is no computation, and filling with it
+ * reads nothing.
+ */
+function copyOf(eq: Equation, known: string, tensors: ReadonlyMap<string, Tensor>): Equation {
+  const tensor = tensors.get(known)
+  if (!tensor || eq.body.kind === 'const') return eq
   return {
     ...eq,
     body: read(

@@ -108,6 +108,7 @@ function fuseLoops(
     for (const node of [...from].sort((a, b) => b - a)) {
       const group = loops[node]!
       const fits =
+        touched([...group, equation]) <= mostTensors &&
         !inBlocks.has(group[0]!.target) &&
         sameDomain(group[0]!, equation, options) &&
         readsOf(equation).every(
@@ -122,6 +123,12 @@ function fuseLoops(
     }
   })
 }
+
+/** A kernel has a parameter for each tensor it touches, and engines take no more than a thousand. */
+const mostTensors = 200
+
+const touched = (equations: readonly Equation[]): number =>
+  new Set(equations.flatMap((e) => [e.target, ...readsOf(e).map((r) => r.tensor)])).size
 
 function sameDomain(a: Equation, b: Equation, { times }: GroupOptions): boolean {
   const fits = (i: Index, j: Index): boolean =>

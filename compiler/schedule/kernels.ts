@@ -234,6 +234,7 @@ function kernelOf(
 
   const slots = new Map<string, Slot>()
   const counts = new Set<string>()
+  const sites = new Set<number>()
   const touch = (name: string): void => {
     if (slots.has(name)) return
     const tensor = tensorOf(name)
@@ -261,6 +262,7 @@ function kernelOf(
             count(node.tensor, node.at, node.guarded)
           }
           if (node.kind === 'random') {
+            sites.add(node.site)
             for (const cell of [stream.seed, stream.step]) touch(cell)
           }
           if (node.kind === 'count') counts.add(node.dim)
@@ -276,6 +278,7 @@ function kernelOf(
     name: equations[0]!.target,
     slots: [...slots.values()],
     counts: [...counts].sort(),
+    sites: [...sites],
     times,
     range: threads ? share?.index : rangeIndex(nest),
     share,
@@ -297,7 +300,7 @@ function rangeIndex(nest: Nest): Index | undefined {
 
 /**
  * A text that is the same for kernels that run the same code: tensors become slot numbers, indices are numbered in
- * order of appearance, names of dims are dropped.
+ * order of appearance, so are the sites of random numbers, names of dims are dropped.
  */
 export function kernelKey(kernel: Kernel): string {
   const slot = new Map(kernel.slots.map((s, k) => [s.tensor, `#${k}`]))
@@ -312,6 +315,7 @@ export function kernelKey(kernel: Kernel): string {
   }
   const nest = JSON.stringify(kernel.nest, function (this: unknown, key: string, value: unknown) {
     if (key === 'node') return undefined
+    if (key === 'site') return kernel.sites.indexOf(value as number)
     if (typeof value !== 'string') {
       if (key === 'value' && typeof value === 'number' && !Number.isFinite(value)) return `${value}`
       if (key === 'value' && Object.is(value, -0)) return '-0'

@@ -86,7 +86,12 @@ export interface Kernel {
   readonly slots: readonly Slot[]
   /** Bounded dims whose counts it needs, as parameters after lo and hi. */
   readonly counts: readonly string[]
-  /** The times of the loops around it, outermost first: parameters after the counts. */
+  /**
+   * The sites of its random numbers, parameters after the counts: so that the dropout of every layer is the same code, and the start of
+   * every weight of one shape.
+   */
+  readonly sites: readonly number[]
+  /** The times of the loops around it, outermost first: parameters after the sites. */
   readonly times: readonly Index[]
   /** The index that lo..hi splits, if its outermost loop can be split. */
   readonly range: Index | undefined

@@ -20,6 +20,8 @@ export interface KernelContext {
   readonly stream: Stream
   /** Parameters with the counts of bounded dims. */
   readonly counts: ReadonlyMap<string, Value>
+  /** Parameters with the sites of random numbers. */
+  readonly sites: ReadonlyMap<number, Value>
   /** For nests that share a loop over rows: its index and what they make. */
   readonly rows: { readonly index: string; readonly made: ReadonlySet<string> } | undefined
   /** Makes a function of the math library available and gives its name in the module. */

@@ -294,7 +294,7 @@ function castVector(type: DType, operand: Scalar, context: Context): Value {
 }
 
 function randomVector(site: number, element: Scalar, context: Context): Value {
-  const { build, math, slots, stream } = context.kernel
+  const { build, math, slots, sites, stream } = context.kernel
   const { module } = build
   const cells = [stream.seed, stream.step].map((name) => {
     const { address } = slots.get(name)!
@@ -302,7 +302,10 @@ function randomVector(site: number, element: Scalar, context: Context): Value {
       module.v128.load32_splat(0, 4, build.get(address)),
     )
   })
-  const at = constantVector(context, site, 'i32')
+  const number = sites.get(site)!
+  const at = build.value(`site ${site}`, v128, [number], () =>
+    module.i32x4.splat(build.get(number)),
+  )
   const position = vector(element, context)
   return build.value(`random ${site} ${position.local}`, v128, [...cells, at, position], () =>
     module.call(

@@ -1,5 +1,5 @@
 /**
- * One kernel as one WebAssembly function `(slot addresses…, lo, hi, counts…, times…)`. In: the kernel's nests. Out: the function
+ * One kernel as one WebAssembly function `(slot addresses…, lo, hi, counts…, sites…, times…)`. In: the kernel's nests. Out: the function
  * in the module. It computes the part lo..hi of its outermost index; kernels without such an index ignore both.
  */
 
@@ -26,7 +26,8 @@ export function emitKernel(
   }: { readonly module: Module } & Pick<KernelContext, 'target' | 'math' | 'constant'>,
 ): void {
   const counts = kernel.slots.length + 2
-  const parameters = counts + kernel.counts.length + kernel.times.length
+  const sites = counts + kernel.counts.length
+  const parameters = timesOf(kernel) + kernel.times.length
   const build = new FunctionBuilder(module, new Array(parameters).fill(i32))
   const context: KernelContext = {
     build,
@@ -35,6 +36,7 @@ export function emitKernel(
       kernel.slots.map((slot, k) => [slot.tensor, { slot, address: build.parameter(k) }]),
     ),
     counts: new Map(kernel.counts.map((dim, k) => [dim, build.parameter(counts + k)])),
+    sites: new Map(kernel.sites.map((site, k) => [site, build.parameter(sites + k)])),
     rows:
       kernel.nest.kind === 'rows'
         ? {
@@ -48,6 +50,10 @@ export function emitKernel(
   new KernelEmitter(kernel, context).emit()
   build.finish(name)
 }
+
+/** The first parameter that is a time. */
+const timesOf = ({ slots, counts, sites }: Kernel): number =>
+  slots.length + 2 + counts.length + sites.length
 
 /** A tile's vector: lanes from the loop's start plus `offset`. */
 interface Column {
@@ -69,7 +75,7 @@ class KernelEmitter {
   emit(): void {
     const { nest } = this.#kernel
     const { build } = this.#context
-    const times = this.#kernel.slots.length + 2 + this.#kernel.counts.length
+    const times = timesOf(this.#kernel)
     const start: Context = {
       kernel: this.#context,
       indices: new Map(

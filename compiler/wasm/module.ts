@@ -335,6 +335,7 @@ class ModuleEmitter {
         part ? part.begin() : module.i32.const(0),
         part ? part.end() : whole(),
         ...kernel.counts.map(count),
+        ...kernel.sites.map((site) => module.i32.const(site)),
         ...times.map((local) => module.local.get(local, i32)),
       ],
       none,

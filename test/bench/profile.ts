@@ -107,6 +107,7 @@ const calls = new Map(
       0,
       kernel.range ? size(kernel.range) : 0,
       ...kernel.counts.map((dim) => counts[dim]!),
+      ...kernel.sites,
     ]
     const zeroed = kernel.zeroed.map((name) => {
       const { shape } = kernel.slots.find((s) => s.tensor === name)!
