@@ -14,7 +14,8 @@ export const compileCommand: Command = {
   usage: 'MODEL.net [-o FOLDER] [options]',
   summary: 'Compile a model to WebAssembly, with a JavaScript wrapper and its types.',
   details: `Writes NAME.wasm, NAME.relaxed.wasm, NAME.js and NAME.d.ts. The report gives for every entry the floating-point
-operations, the bytes its kernels read and write, and the temporary memory, at the largest batch.`,
+operations, the bytes its kernels read and write, those it would be if each equation were a kernel of
+its own, and the temporary memory, at the largest batch.`,
   positionals: [1, 1],
   options: {
     out: { value: 'FOLDER', short: 'o', text: 'where to (default .)' },
@@ -79,14 +80,17 @@ operations, the bytes its kernels read and write, and the temporary memory, at t
         files,
         modules: builds.map((b) => ({ target: b.target, bytes: b.wasm.length, gzip: b.gzip })),
         memory: manifest.memory,
-        entries: manifest.entries.map(({ name: entry, kind, flops, bytes, peak, carries }) => ({
-          name: entry,
-          kind,
-          flops,
-          bytes,
-          peak,
-          ...(carries && { carries }),
-        })),
+        entries: manifest.entries.map(
+          ({ name: entry, kind, flops, bytes, unfused, peak, carries }) => ({
+            name: entry,
+            kind,
+            flops,
+            bytes,
+            unfused,
+            peak,
+            ...(carries && { carries }),
+          }),
+        ),
       })
       return exit.done
     }
@@ -118,12 +122,13 @@ function scaled(n: number, unit: string): string {
 
 const entryTable = ({ entries }: Manifest): string =>
   `${table([
-    ['entry', 'kind', 'operations', 'bytes moved', 'peak memory'],
+    ['entry', 'kind', 'operations', 'bytes moved', 'unfused', 'peak memory'],
     ...entries.map((e) => [
       e.name,
       e.kind,
       scaled(e.flops, 'FLOP'),
       scaled(e.bytes, 'B'),
+      scaled(e.unfused, 'B'),
       scaled(e.peak, 'B'),
     ]),
   ])}\n`

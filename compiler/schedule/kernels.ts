@@ -369,6 +369,21 @@ export const bytesOfSlot = ({ shape, folded }: Slot): number =>
  * unless it is the step's part of the tensor.
  */
 export function bytesOf(kernel: Kernel): number {
+  const turns = turnsOf(kernel)
+  return kernel.slots.reduce((sum, slot) => sum + bytesOfSlot(slot) * turns(slot.tensor), 0)
+}
+
+/** The same if each equation were a kernel of its own, so that all it makes went through memory. `bytes` is of a whole tensor. */
+export function bytesUnfused(kernel: Kernel, bytes: (tensor: string) => number): number {
+  const turns = turnsOf(kernel)
+  return kernel.equations.reduce((sum, e) => {
+    const touched = new Set([e.target, ...readsOf(e).map((r) => r.tensor)])
+    return [...touched].reduce((n, name) => n + bytes(name.split('@')[0]!) * turns(name), sum)
+  }, 0)
+}
+
+/** How often a tensor goes through a kernel. */
+function turnsOf(kernel: Kernel): (tensor: string) => number {
   const steps = kernel.times.reduce((n, i) => n * i.extent.size, 1)
   const times = new Set(kernel.times.map((i) => i.name))
   const parted = new Set(kernel.equations.map((e) => e.target))
@@ -377,6 +392,5 @@ export function bytesOf(kernel: Kernel): number {
       if (r.at.some((p) => [...freeIndices(p)].some((i) => times.has(i)))) parted.add(r.tensor)
     }
   }
-  const turns = (slot: Slot): number => (parted.has(slot.tensor) ? 1 : steps)
-  return kernel.slots.reduce((sum, slot) => sum + bytesOfSlot(slot) * turns(slot), 0)
+  return (tensor) => (parted.has(tensor) ? 1 : steps)
 }

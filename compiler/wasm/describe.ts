@@ -1,7 +1,14 @@
 /** The manifest of a scheduled program: see manifest.ts for what it says. */
 import { type Entry, isTotal, type Output, type Program, type Tensor } from '../ir/types.ts'
 import { readsOf } from '../schedule/dependence.ts'
-import { bytesOf, flopsOf, kernelsOf, numbered, type ScheduledEntry } from '../schedule/kernels.ts'
+import {
+  bytesOf,
+  bytesUnfused,
+  flopsOf,
+  kernelsOf,
+  numbered,
+  type ScheduledEntry,
+} from '../schedule/kernels.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
 import {
@@ -83,6 +90,7 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
   const plan = input.plan.entries.get(entry.name)!
   const tensors = input.tensorsOf(scheduled)
   const at = (name: string): TensorSpec => specOf(tensors.get(name)!, plan.addresses.get(name)!)
+  const whole = (name: string): number => bytesOfTensor(tensors.get(name)!)
   const kernels = scheduled.stages.flatMap((s) => s.steps.flatMap(kernelsOf))
   const kind = entry.kind === 'init' ? 'predict' : entry.kind
   const outputs = entry.outputs.map((o) => ({ ...at(o.tensor), name: o.name, ...ofVocabulary(o) }))
@@ -107,6 +115,7 @@ function entrySpec(input: DescribeInput, scheduled: ScheduledEntry): EntrySpec {
     ...(carries.length > 0 && { carries }),
     flops: kernels.reduce((n, k) => n + k.equations.reduce((m, e) => m + flopsOf(e), 0), 0),
     bytes: kernels.reduce((n, k) => n + bytesOf(k), 0),
+    unfused: kernels.reduce((n, k) => n + bytesUnfused(k, whole), 0),
     peak: plan.peak,
     trace: trace(scheduled, input),
   }

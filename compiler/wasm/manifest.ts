@@ -78,6 +78,8 @@ export interface EntrySpec {
   readonly flops: number
   /** Bytes read and written by its kernels at maximum counts. */
   readonly bytes: number
+  /** The same if each equation were a kernel of its own: what fusion saves is the difference. */
+  readonly unfused: number
   /** Bytes of temporaries alive at once. */
   readonly peak: number
   /** Every named intermediate still in memory when a check for non-finite values walks them, in order of computation. */

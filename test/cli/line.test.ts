@@ -294,7 +294,7 @@ test('compile writes modules, a wrapper and its types', async () => {
     'line.wasm',
   ])
   expect(ran.out).toContain(
-    'entry     kind     operations  bytes moved  peak memory\nreg       train    10 FLOP',
+    'entry     kind     operations  bytes moved  unfused  peak memory\nreg       train    10 FLOP',
   )
   expect(readFileSync(join(at, 'dist', 'line.d.ts'), 'utf8')).toContain(`  readonly predict: {
     line(feeds: {

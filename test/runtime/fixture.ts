@@ -81,6 +81,7 @@ const entry = (
   outputs,
   flops: 10,
   bytes: 10,
+  unfused: 20,
   peak: 10,
   trace: kind === 'predict' ? [] : [{ ...tensor('err', 224, [4]), place: 'line.net:5:3' }],
 })
