@@ -34,6 +34,10 @@ export const common = {
   },
   json: { text: 'one JSON object a line on stdout; see `netc help json`' },
   weights: { value: 'FILE', short: 'w', text: 'the weights, a safetensors file' },
+  threads: {
+    value: 'N',
+    text: 'share the work among N threads, to the same bits (default 1); small models stay on one',
+  },
   block: { value: 'NAME', text: 'which block of the model, where there are several' },
 } as const satisfies Record<string, Option>
 

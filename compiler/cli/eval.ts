@@ -19,6 +19,7 @@ counts is shown as a matrix, with precision, recall and F1 of each class and the
       value: 'NAME',
       text: 'the source of the data block (default BLOCK_test or test, else what is trained on)',
     },
+    threads: common.threads,
     block: common.block,
     dim: common.dim,
     target: common.target,
@@ -34,6 +35,7 @@ counts is shown as a matrix, with precision, recall and F1 of each class and the
     const source = call.text('data') ?? session.data.usualOf(entry.of)
     const feeds = entry.inputs.length > 0 ? await session.data.feeds(source, entry.inputs) : {}
     const evaluation = await session.model.measure(entry.of, feeds)
+    session.close()
     const { metrics } = evaluation
     const classes = entry.inputs.length > 0 ? await session.data.classes(source) : []
     if (options.json) {

@@ -55,6 +55,7 @@ with --in: each of N further calls is fed the token that the call before made.`,
       text: 'a .png, .svg or .html: the outputs as pictures instead',
     },
     grid: { value: 'RxC', text: 'with --out: so many rows and columns of images (default 8x8)' },
+    threads: common.threads,
     block: common.block,
     dim: common.dim,
     target: common.target,
@@ -77,7 +78,11 @@ with --in: each of N further calls is fed the token that the call before made.`,
     if (call.has('seed')) {
       model.reset(entry.of, call.number('seed', 'it takes a whole number', Number.isSafeInteger))
     }
-    if (isCalledByRow(entry)) return byRow(session, entry, call, format, limit, io)
+    if (isCalledByRow(entry)) {
+      await byRow(session, entry, call, format, limit, io)
+      session.close()
+      return exit.done
+    }
     if (call.has('generate')) {
       throw new InputError(`${entry.of} carries no state from call to call, so it cannot go on`)
     }
@@ -103,6 +108,7 @@ with --in: each of N further calls is fed the token that the call before made.`,
     write(entry, format, model, io, function* () {
       for (let row = 0; row < rows; row++) yield [results, row]
     })
+    session.close()
     return exit.done
   },
 }
@@ -162,14 +168,14 @@ async function byRow(
   format: Format,
   limit: number | undefined,
   io: Io,
-): Promise<number> {
+): Promise<void> {
   const count = call.integer('generate', 1)
   const given = call.has('in') ? feedsGiven(entry, call.texts('in')) : undefined
   if (count !== undefined) {
     const { output, ids } = generated(model, entry, given ?? {}, count)
     const text = vocabularyOf(model, output)?.decode(ids)
     io.out(`${JSON.stringify({ [output.name]: text ?? ids })}\n`)
-    return exit.done
+    return
   }
   let calls: readonly Feeds[]
   if (given !== undefined || entry.inputs.length === 0) {
@@ -183,7 +189,6 @@ async function byRow(
   write(entry, format, model, io, function* () {
     for (const feeds of calls.slice(0, limit)) yield [model.predict[entry.of]!(feeds, one), 0]
   })
-  return exit.done
 }
 
 /** The rows of --input or --data, or those that the model tests on, and what to call them. */

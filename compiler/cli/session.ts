@@ -105,6 +105,7 @@ export function sessionOptions(call: Call): SessionOptions {
     dims: call.pairs('dim'),
     target: call.oneOf('target', ['simd', 'relaxed']) ?? 'simd',
     json: call.has('json'),
+    threads: call.integer('threads', 1),
   }
 }
 

@@ -72,10 +72,7 @@ gradients, too large steps, dead or saturated units, and of over-fitting (with -
     weights: { value: 'FILE', short: 'w', text: 'begin with these weights, not with new ones' },
     from: { value: 'FILE', text: 'begin with those of these weights that the model has' },
     out: { value: 'FILE', short: 'o', text: 'the weights (default MODEL.safetensors)' },
-    threads: {
-      value: 'N',
-      text: 'share the work among N threads, to the same bits (default 1); small models stay on one',
-    },
+    threads: common.threads,
     resume: { text: 'go on from the checkpoint of an interrupted training' },
     plot: { value: 'FILE', text: 'learning curves, .svg or .html, written anew as they grow' },
     chart: { text: 'draw the loss below the progress line; only where stderr is a terminal' },
@@ -290,7 +287,7 @@ async function prepare(
     watches = before.watches
     monitored = before.monitor
   }
-  options = { ...options, monitor: monitored, threads: call.integer('threads', 1) }
+  options = { ...options, monitor: monitored }
   const watch = watches.earlyStop ? 'early-stop' : 'plateau'
   if (Object.keys(watches).length > 0 && !validation) {
     throw new UsageError(`--${watch} watches the validation: add --validation 0.1`)

@@ -28,6 +28,27 @@ test('two threads train a large model to the same weights', async () => {
   expect(readFileSync(out)).toEqual(weights)
 })
 
+test('two threads evaluate and predict to the same bits', async () => {
+  const at = folder({
+    'm.net': `${model(320)}predict p(x: [batch, 1]) { y = f(x) }\n`,
+    'rows.csv': `x,y\n${rows}`,
+  })
+  const file = join(at, 'm.net')
+  const out = join(at, 'w.safetensors')
+  expect((await netc(['train', file, '--epochs', '1', '--out', out])).code).toBe(0)
+  for (const args of [
+    ['eval', file, '--data', 'train', '--json'],
+    ['predict', file, '--data', 'train'],
+  ]) {
+    const alone = await netc([...args, '--weights', out])
+    const shared = await netc([...args, '--weights', out, '--threads', '2'])
+    expect(alone.code).toBe(0)
+    expect(shared).toMatchObject({ code: 0, out: alone.out, err: '' })
+  }
+  const none = await netc(['eval', file, '--weights', out, '--threads', '1.5'])
+  expect(none.err).toContain('--threads 1.5: it takes a whole number from 1 up')
+})
+
 test('a small model stays on one thread and it is said; its builds for threads can be had', async () => {
   const at = folder({ 'm.net': model(4), 'rows.csv': `x,y\n${rows}` })
   const file = join(at, 'm.net')
