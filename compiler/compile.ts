@@ -70,23 +70,21 @@ export interface Compiled {
 export function compile(text: string, options: CompileOptions = {}): Compiled {
   const { diagnostics, program } = analyze(text, options)
   if (!program) return { diagnostics, program, modules: undefined }
-  let lowered: Program
+  const { threads } = options
   try {
-    lowered = lower(program, options)
+    const modules = generate(lower(program, options), {
+      targets: options.targets ?? ['simd', 'relaxed'],
+      threads: threads === true ? defaultThreads : threads || undefined,
+      fuse: options.fuse ?? true,
+      sourceText: text,
+      version,
+    })
+    return { diagnostics, program, modules }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     const refused = [...diagnostics, error.diagnostic]
     return { diagnostics: refused, program: undefined, modules: undefined }
   }
-  const { threads } = options
-  const modules = generate(lowered, {
-    targets: options.targets ?? ['simd', 'relaxed'],
-    threads: threads === true ? defaultThreads : threads || undefined,
-    fuse: options.fuse ?? true,
-    sourceText: text,
-    version,
-  })
-  return { diagnostics, program, modules }
 }
 
 /** The front half: parses and elaborates, without a pass and without code. */

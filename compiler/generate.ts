@@ -11,11 +11,13 @@ import { type ScheduledEntry, type ScheduleOptions, scheduleEntry } from './sche
 import { packReads } from './schedule/pack.ts'
 import { padReads } from './schedule/pad.ts'
 import { separateBlocks } from './schedule/separate.ts'
+import { Refusal } from './support/diagnostic.ts'
 import type { Target } from './wasm/assembler.ts'
 import { describe } from './wasm/describe.ts'
+import { tooLarge } from './wasm/limit.ts'
 import type { MathLibrary } from './wasm/link.ts'
 import type { Manifest } from './wasm/manifest.ts'
-import { type MemoryPlan, planMemory } from './wasm/memory.ts'
+import { bytesOfTensor, type MemoryPlan, planMemory } from './wasm/memory.ts'
 import { emitModule } from './wasm/module.ts'
 import { type Teamwork, type ThreadOptions, teamworkOf } from './wasm/teamwork.ts'
 
@@ -40,7 +42,7 @@ export interface Scheduled {
   readonly plan: MemoryPlan
 }
 
-/** Everything that does not depend on the target: kernels and where their tensors lie. */
+/** Everything that does not depend on the target: kernels and where their tensors lie. Throws a `Refusal` where they do not fit. */
 export function schedule(program: Program, options: ScheduleOptions): Scheduled {
   const persistent = new Map(program.tensors.map((t) => [t.name, t]))
   const tables = new Map<ScheduledEntry, ReadonlyMap<string, Tensor>>()
@@ -55,7 +57,15 @@ export function schedule(program: Program, options: ScheduleOptions): Scheduled 
     return scheduled
   })
   const tensorsOf = (entry: ScheduledEntry): ReadonlyMap<string, Tensor> => tables.get(entry)!
-  return { entries, tensorsOf, plan: planMemory(program, entries, tensorsOf) }
+  const plan = planMemory(program, entries, tensorsOf)
+  const kept = entries.map((scheduled) => ({
+    entry: scheduled.entry,
+    tensorOf: (name: string) => tensorsOf(scheduled).get(name),
+    bytesOf: (t: Tensor) => bytesOfTensor(t, scheduled.folded.get(t.name)),
+  }))
+  const refused = tooLarge(program, plan, kept)
+  if (refused) throw new Refusal(refused)
+  return { entries, tensorsOf, plan }
 }
 
 export function generate(

@@ -26,7 +26,6 @@ export const limits = {
   /** Nodes beyond which operands of elementwise operators are stored. */
   fusable: 1000,
   bytes: 2 ** 31,
-  total: 2 ** 32,
   /** Of one vocabulary. */
   tokens: 65_536,
 } as const

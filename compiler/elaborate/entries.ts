@@ -3,9 +3,8 @@
 import { sameExtent } from '../ir/build.ts'
 import type { Span } from '../support/span.ts'
 import type { Expr, Param, Predict, Train } from '../syntax/ast.ts'
-import { type Context, childScope, limits, type World } from './context.ts'
+import { type Context, childScope } from './context.ts'
 import { evalShape, textOf } from './dims.ts'
-import type { EntryBuilder } from './entry.ts'
 import { checkShape, store } from './store.ts'
 import { elaborateTrain, outputName } from './train.ts'
 import {
@@ -153,17 +152,4 @@ function checkResult(predict: Predict, value: TensorValue, span: Span, ctx: Cont
   const wanted = predict.result.dtype === 'f32' ? showShape(shape) : textOf(predict.result)
   const of = `the result of \`${predict.name.text}\``
   ctx.world.report('NET3003', span, { wanted, given: describe(value), of }, ctx)
-}
-
-/** Refuses a program whose persistent tensors and largest entry cannot fit into a WebAssembly memory. */
-export function totalBytes(entries: readonly EntryBuilder[], world: World, span: Span): void {
-  const bytes = (shape: readonly { readonly size: number }[]): number =>
-    shape.reduce((n, e) => n * e.size, 4)
-  const cells = [...world.cells.values()].reduce((n, c) => n + bytes(c.tensor.shape), 0)
-  const inputs = entries.map((e) =>
-    [...e.tensors.values()]
-      .filter((t) => t.role === 'input')
-      .reduce((n, t) => n + bytes(t.shape), 0),
-  )
-  if (cells + Math.max(0, ...inputs) > limits.total) world.stop('NET5010', span, {})
 }

@@ -18,7 +18,7 @@ import { addCell } from './cells.ts'
 import { checkDefinitions } from './check.ts'
 import { type Context, type Frame, type Known, type ReadFile, World } from './context.ts'
 import { dataSources } from './data.ts'
-import { elaboratePredict, elaborateTrainEntries, totalBytes } from './entries.ts'
+import { elaboratePredict, elaborateTrainEntries } from './entries.ts'
 import { EntryBuilder } from './entry.ts'
 import { evaluate } from './expressions.ts'
 import { defineGlobals } from './globals.ts'
@@ -123,7 +123,6 @@ function round(
     }
     const data = dataSources(items.data, base)
     checkDefinitions(items, world)
-    totalBytes(entries, world, start)
     const program: Program = {
       file: main.source.file,
       dims,

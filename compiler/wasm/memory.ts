@@ -12,6 +12,8 @@ const alignment = 64
 
 export interface EntryPlan {
   readonly addresses: ReadonlyMap<string, number>
+  /** Where its tensors end. */
+  readonly end: number
   /** Bytes of temporaries alive at once, at most. */
   readonly peak: number
   /** Kernels, as `numbered` counts them, between which each stored temp is alive: a loop is one. */
@@ -54,9 +56,9 @@ export function planMemory(
   const plans = new Map<string, EntryPlan>()
   let total = arena
   for (const scheduled of entries) {
-    const { plan, end } = planEntry(scheduled, tensorsOf(scheduled), persistent, arena)
+    const plan = planEntry(scheduled, tensorsOf(scheduled), persistent, arena)
     plans.set(scheduled.entry.name, plan)
-    total = Math.max(total, end)
+    total = Math.max(total, plan.end)
   }
   return { persistent, entries: plans, total }
 }
@@ -66,7 +68,7 @@ function planEntry(
   tensors: ReadonlyMap<string, Tensor>,
   persistent: ReadonlyMap<string, number>,
   arena: number,
-): { plan: EntryPlan; end: number } {
+): EntryPlan {
   const addresses = new Map<string, number>(persistent)
   let top = arena
   const place = (name: string): void => {
@@ -109,7 +111,7 @@ function planEntry(
     top = Math.max(top, address + size)
   }
   for (const [name, { tensor }] of scheduled.aliases) addresses.set(name, addresses.get(tensor)!)
-  return { plan: { addresses, peak: top - base, lifetimes }, end: top }
+  return { addresses, end: top, peak: top - base, lifetimes }
 }
 
 /** From the kernel that writes a temp to the last that reads it. */

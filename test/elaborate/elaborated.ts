@@ -1,6 +1,7 @@
 /** What elaboration makes of a text: several files, overrides of dims, and the program or what is wrong. */
 import { lower } from '../../compiler/compile.ts'
 import { elaborate } from '../../compiler/elaborate/index.ts'
+import { schedule } from '../../compiler/generate.ts'
 import type { Program } from '../../compiler/ir/types.ts'
 import { verify } from '../../compiler/ir/verify.ts'
 import { type Diagnostic, Diagnostics, Refusal } from '../../compiler/support/diagnostic.ts'
@@ -50,11 +51,11 @@ export function elaborated(input: string): Elaborated {
   return { program, diagnostics }
 }
 
-/** What is wrong with a text, what the passes find included. */
+/** What is wrong with a text, what the passes find and the plan of memory included. */
 export function diagnosticsOf(input: string): readonly Diagnostic[] {
   const { program, diagnostics } = elaborated(input)
   try {
-    if (program !== undefined && !diagnostics.hasErrors) lower(program)
+    if (program !== undefined && !diagnostics.hasErrors) schedule(lower(program), { fuse: true })
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     diagnostics.add(error.diagnostic)

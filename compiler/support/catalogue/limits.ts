@@ -62,10 +62,19 @@ export const limitErrors = {
     }),
   },
   NET5010: {
-    text: (_: Record<string, never>) => ({
-      message: 'the tensors of the program take more than 4 GiB',
+    text: (a: {
+      need: string
+      entry: string
+      most: 'stored' | 'inputs' | 'values'
+      bytes: string
+    }) => ({
+      message: `\`${a.entry}\` needs ${a.need} of memory, and a WebAssembly memory ends at 4 GiB`,
       label: 'too large',
-      help: 'Use smaller dims; a WebAssembly memory ends at 4 GiB.',
+      help: {
+        stored: `Parameters and states take ${a.bytes}: use smaller or fewer layers, or an optimizer that keeps less (sgd keeps nothing, momentum one number a parameter, adam two).`,
+        inputs: `Inputs take ${a.bytes}: use a smaller bound of the batch, or smaller dims.`,
+        values: `Values between the layers take ${a.bytes}: use a smaller bound of the batch or shorter sequences, or \`checkpoint\` layers so that they are computed again in the backward pass.`,
+      }[a.most],
     }),
   },
 } as const satisfies Record<string, CatalogueEntry>
