@@ -20,6 +20,8 @@ import {
   tables,
 } from './bench/report.ts'
 import { Graph, transposed } from './bench/rivals/onnx.ts'
+import { scaleLines } from './bench/scale-lines.ts'
+import { charts, faults, picture, type ScalePoint, scaleTable } from './bench/scale-report.ts'
 import type { Measured } from './bench/types.ts'
 import { batchCount, batchesFor, type Workload, workloads } from './bench/workloads.ts'
 
@@ -255,4 +257,80 @@ test('no rival is a dependency of netc', () => {
   }
   const { packages } = read('test/bench/package-lock.json') as { packages: Record<string, object> }
   expect(Object.values(packages).filter((p) => 'resolved' in p)).toEqual([])
+})
+
+describe('how cost grows', () => {
+  const line = scaleLines.find((l) => l.id === 'depth')!
+  const point = (size: number, more: Partial<ScalePoint> = {}): ScalePoint => ({
+    line: 'depth',
+    size,
+    threads: 1,
+    parameters: 5e7 * size,
+    flops: 1e9 * size,
+    ms: 50 * size,
+    gflops: 20,
+    peak_share: 0.5,
+    compile_ms: 1000 + 100 * size,
+    module_bytes: 100_000 + 9_000 * size,
+    planned_bytes: 3e6 * size,
+    memory_bytes: 3e6 * size + 60_000,
+    resident_bytes: 0,
+    loss_first: 4,
+    loss_last: 3,
+    ...more,
+  })
+
+  test('linear growth is no fault, with a part that stays', () => {
+    expect(faults(line, [point(1), point(2), point(64)])).toEqual([])
+  })
+
+  test('what grows more is named', () => {
+    const points = [
+      point(2),
+      point(4, { gflops: 15.8, compile_ms: 2500, loss_last: 5 }),
+      point(8, { module_bytes: 300_000, memory_bytes: 40e6 }),
+    ]
+    expect(faults(line, points)).toEqual([
+      'depth: at depth 4 GFLOP/s are 21 % below those at 2',
+      'depth: at depth 4 compile time is 2.08 times that at 2',
+      'depth: at depth 4 the loss does not fall: 4 to 5',
+      'depth: at depth 8 the module is 2.21 times that at 4',
+      'depth: at depth 8 the memory is 40.0 MB, planned 24.0 MB',
+    ])
+  })
+
+  test('a table and a picture of it', () => {
+    const points = [point(1), point(2)]
+    const [head, , row] = scaleTable(points).split('\n')
+    expect(head).toMatch(/^\| size \| parameters \| step \| GFLOP\/s /)
+    expect(row).toContain('| 1 | 50.0 M | 50.0 ms | 20.0 | 50 % | 1.10 s | 109 KB | 3.0 MB |')
+    const drawn = charts(line, points, 40)
+    expect(drawn.map((c) => c.series.length)).toEqual([1, 2, 2])
+    expect(picture(line, drawn)).toMatch(/^<svg[\s\S]*GFLOP\/s[\s\S]*<\/svg>$/)
+  })
+
+  test('every line is of a network that is there, with the dim that grows', () => {
+    for (const { network, dim, dims } of scaleLines) {
+      const text = readFileSync(`test/bench/models/${network}.net`, 'utf8')
+      for (const name of [dim, ...Object.keys(dims)]) expect(text).toMatch(`\ndim ${name} `)
+    }
+  })
+
+  test('the command measures a point in processes of its own', () => {
+    const options = '--scale --only depth --sizes 1 --seconds 0.01 --json'.split(' ')
+    const out = execFileSync(process.execPath, ['test/bench/main.ts', ...options], {
+      encoding: 'utf8',
+    })
+    const [deep, peak] = out
+      .trimEnd()
+      .split('\n')
+      .map((l) => JSON.parse(l)) as [ScalePoint, object]
+    expect(deep).toMatchObject({ line: 'depth', size: 1, threads: 1 })
+    expect(deep.loss_last).toBeLessThan(deep.loss_first)
+    expect(deep.gflops).toBeGreaterThan(0)
+    expect(deep.memory_bytes).toBeGreaterThanOrEqual(deep.planned_bytes)
+    expect(deep.memory_bytes - deep.planned_bytes).toBeLessThan(2 * 65536)
+    expect(deep.parameters).toBe(64 * 128 + 64 * 128 + 12 * 128 * 128 + 9 * 128 + 256 + 129 * 64)
+    expect(peak).toMatchObject({ event: 'peak' })
+  })
 })

@@ -36,7 +36,8 @@ const usage = `usage: npm run bench -- [options]
   --seconds S               how long a turn measures (1)
   --json                    one JSON object a line
   --write                   replaces the tables of README.md
-  --profile FILE.net        where the time of one model goes, kernel by kernel (profile.ts)`
+  --profile FILE.net        where the time of one model goes, kernel by kernel (profile.ts)
+  --scale                   how cost grows with the size of a network (scale.ts)`
 
 function wrong(message: string): never {
   console.error(`${message}\n\n${usage}`)

@@ -34,7 +34,11 @@ function readStart(folder: string): Start {
 }
 
 /** Milliseconds of a step: the median over rounds of 2 ms or of one step, whichever is longer. */
-async function timeSteps(run: Run, batches: readonly Feeds[], job: Job): Promise<number> {
+export async function timeSteps(
+  run: Run,
+  batches: readonly Feeds[],
+  job: Pick<Job, 'kind' | 'seconds'>,
+): Promise<number> {
   let turn = 0
   async function round(steps: number): Promise<number> {
     const start = performance.now()

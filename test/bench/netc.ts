@@ -4,7 +4,7 @@ import { load, type Model } from '../../runtime/index.ts'
 import type { Engine, Job, Run } from './types.ts'
 
 /** A model as the benchmark runs it, with the parameters that prepare.ts gave to the others. */
-export function runOf(model: Model, { entry, rows }: Job): Run {
+export function runOf(model: Model, { entry, rows }: Pick<Job, 'entry' | 'rows'>): Run {
   model.init(1)
   const { inputs, outputs, run, spec } = model.entry(entry)
   const names = Object.keys(inputs)

@@ -150,6 +150,12 @@ export interface Titles {
   }[]
 }
 
+/** In Markdown; the first row is the head. */
+export const table = (cells: readonly (readonly string[])[]): string =>
+  [cells[0]!, cells[0]!.map(() => '---'), ...cells.slice(1)]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n')
+
 /** Two tables in Markdown: times of a step, and what starting costs. Only columns and rows that were measured; engines of one title share a column. */
 export function tables(lines: readonly Line[], { workloads, engines }: Titles): string {
   const columns = [...new Set(engines.map((e) => e.title))]
@@ -166,10 +172,6 @@ export function tables(lines: readonly Line[], { workloads, engines }: Titles): 
     )
   const ran = columns.filter((c) => workloads.some((w) => find(w.id, c)))
   const rows = workloads.filter((w) => ran.some((c) => find(w.id, c)))
-  const table = (cells: readonly (readonly string[])[]): string =>
-    [cells[0]!, cells[0]!.map(() => '---'), ...cells.slice(1)]
-      .map((row) => `| ${row.join(' | ')} |`)
-      .join('\n')
   const cell = (line: Line | undefined): string => {
     if (!line) return '–'
     if (line.engine !== 'netc') return `${time(line.median_ms)} (${line.ratio.toFixed(1)} ×)`
@@ -205,10 +207,9 @@ export function compileTimes(lines: readonly Line[]): string {
   return each.length === 0 ? '' : `Compiled, both builds: ${each.join(', ')}.`
 }
 
-const [begin, end] = ['<!-- bench -->', '<!-- /bench -->']
-
 /** The text with what stands between its marks replaced; throws where it has none. */
-export function replaceMarked(text: string, content: string): string {
+export function replaceMarked(text: string, content: string, mark = 'bench'): string {
+  const [begin, end] = [`<!-- ${mark} -->`, `<!-- /${mark} -->`]
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`the text has no ${begin} … ${end} to write between`)
   return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`
