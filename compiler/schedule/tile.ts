@@ -12,6 +12,7 @@ import type { Equation, Index, Scalar } from '../ir/types.ts'
 import { type Access, accessOf, isUniformTest, laneStride, motion } from './access.ts'
 import { blocksOf, type Footprint, footprint } from './block.ts'
 import { reductionOf } from './canonical.ts'
+import { stagedValue } from './stage.ts'
 import type { LoopNest, Reduction, Value } from './types.ts'
 
 /** Vectors the engine can keep in registers: 16 on x86-64, less one for a temporary. */
@@ -130,7 +131,13 @@ export function tile(
       ? rowBlockOf(shape, lanes, node.over, inner, options.cache)
       : undefined
   const lanesOuter = shape.lanesOuter || rowBlock !== undefined
-  return { kind: 'loops', loops, lanes, reduction, blocks, values, ...shape, lanesOuter, rowBlock }
+  // In a loop over time a value may be written over that of the step before.
+  const staged =
+    fixed.size === 0 && rows && node?.type === 'f32'
+      ? stagedValue(values, node, rowTile, options.isInPlace)
+      : undefined
+  const order = { ...shape, lanesOuter, rowBlock }
+  return { kind: 'loops', loops, lanes, reduction, blocks, staged, values, ...order }
 }
 
 /** Whether the sum of this equation, made alone, would run in blocks. */

@@ -61,6 +61,11 @@ export interface LoopNest {
    * starts as zeros in memory and is added to.
    */
   readonly blocks: Blocks | undefined
+  /**
+   * Set where much is computed from each sum: the value in whose place in memory the sums of a tile wait, while a loop over the
+   * tile's rows makes the values of one after the other.
+   */
+  readonly staged: number | undefined
   readonly values: readonly Value[]
 }
 

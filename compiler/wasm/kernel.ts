@@ -5,8 +5,9 @@
 
 import { extentsIn } from '../ir/affine.ts'
 import { index } from '../ir/build.ts'
-import type { Equation, Index } from '../ir/types.ts'
+import type { Equation, Index, Scalar } from '../ir/types.ts'
 import { blockTerms } from '../schedule/block.ts'
+import { fewestStaged } from '../schedule/stage.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
 import { i32, type Module, v128 } from './assembler.ts'
@@ -14,7 +15,7 @@ import { type Binding, type Context, inLane, type KernelContext, withIndex } fro
 import { constantVector, vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
 import { integerOf } from './integer.ts'
-import { scatterAdd, store } from './memory-access.ts'
+import { fetch, scatterAdd, store } from './memory-access.ts'
 import { type Element, emitReduction } from './reduction.ts'
 
 export function emitKernel(
@@ -290,29 +291,57 @@ class KernelEmitter {
   }
 
   #tile(nest: LoopNest, scope: Scope, rows: readonly Context[], columns: readonly Column[]): void {
-    const { lanes, reduction } = nest
-    const elements = rows.flatMap((row) =>
-      columns.map(({ binding, width }): Element => {
-        if (!lanes || !binding)
-          return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
-        const context = { ...withIndex(row, lanes.name, binding), width }
-        return {
-          context,
-          lanes: Array.from({ length: width }, (_, lane) => inLane(context, lane)),
-        }
-      }),
-    )
+    const { reduction } = nest
+    const elements = rows.flatMap((row) => elementsOf(nest, row, columns))
     const carried = nest.blocks && {
       target: nest.values[0]!.target,
-      at: this.#equations.get(nest.values[0]!.target)!.outs.map((i) => index(i)),
+      at: this.#positionOf(nest.values[0]!.target),
       blocks: nest.blocks,
     }
     const results = reduction ? emitReduction(reduction, elements, scope, carried) : []
+    if (nest.staged !== undefined && rows.length >= fewestStaged) {
+      this.#staged(nest, scope, rows, columns, results)
+      return
+    }
     elements.forEach((element, k) => {
       const value = results[k]
       const reduced = reduction && value ? { node: reduction.node, value } : undefined
       this.#element(nest, scope, { ...element.context, reduced })
     })
+  }
+
+  readonly #positionOf = (target: string): Scalar[] =>
+    this.#equations.get(target)!.outs.map((i) => index(i))
+
+  /** Stores the tile's sums where a value will be, then makes the values row by row. */
+  #staged(
+    nest: LoopNest,
+    scope: Scope,
+    rows: readonly Context[],
+    columns: readonly Column[],
+    sums: readonly Value[],
+  ): void {
+    const { build } = this.#context
+    const { target } = nest.values[nest.staged!]!
+    const at = this.#positionOf(target)
+    const elements = rows.flatMap((row) => elementsOf(nest, row, columns))
+    elements.forEach(({ context }, k) => {
+      scope.statements.push(...store(target, at, sums[k]!, context))
+    })
+    const { name } = nest.rows!
+    const first = rows[0]!
+    const { variable, offset } = first.indices.get(name)!
+    const from = variable ? integerOf('add', variable, offset, first) : offset
+    const to = integerOf('add', from, rows.length, first)
+    const body = (inner: Scope, row: Value): void => {
+      const binding: Binding = { variable: row, offset: 0, varying: false }
+      for (const { context } of elementsOf(nest, withIndex(first, name, binding), columns)) {
+        const value = build.assign(inner, v128, fetch(target, at, context))
+        const reduced = { node: nest.reduction!.node, value }
+        this.#element(nest, inner, { ...context, reduced })
+      }
+    }
+    build.loop(scope, from, to, 1, body, { induction: true })
   }
 
   /** Computes all values of an element, then writes them: an update in place reads what it replaces. */
@@ -360,3 +389,18 @@ class KernelEmitter {
 }
 
 const fixed = (offset: number): Binding => ({ variable: undefined, offset, varying: false })
+
+/** The vectors of the tile in one row. */
+const elementsOf = (
+  { lanes }: LoopNest,
+  row: Context,
+  columns: readonly Column[],
+): readonly Element[] =>
+  columns.map(({ binding, width }): Element => {
+    if (!lanes || !binding) return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
+    const context = { ...withIndex(row, lanes.name, binding), width }
+    return {
+      context,
+      lanes: Array.from({ length: width }, (_, lane) => inLane(context, lane)),
+    }
+  })
