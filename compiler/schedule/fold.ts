@@ -1,11 +1,12 @@
 /**
- * What a loop over time need not keep. In: the loops of an entry and who reads what. Out: per tensor the dimensions of
- * time along which all steps share one place, because each step's part is used in that step only. What the backward pass or
- * the next step reads keeps its place for every step, save a running sum: it is only ever added to, and read when the loop is
- * done.
+ * What a loop need not keep. In: the loops over time of an entry, and the groups that share a loop over rows, with who reads what.
+ * Out: per tensor the dimensions along which all steps, or all rows, share one place, because each one's part is used in it
+ * only. What the backward pass or the next step reads keeps its place for every step, save a running sum: it is only ever added to,
+ * and read when the loop is done.
  */
 import type { Equation } from '../ir/types.ts'
 import { readsOf } from './dependence.ts'
+import type { Group } from './group.ts'
 import type { Alias, LoopSegment, Segment } from './segments.ts'
 import { equationsOf } from './segments.ts'
 
@@ -81,5 +82,34 @@ export function foldedTimes(
     for (const segment of segments) if (segment.kind === 'loop') visitLoop(segment)
   }
   for (const segments of stages) visitAll(segments)
+  return folded
+}
+
+/**
+ * Of groups with a loop over rows: the dimension of the row of what only the row's own parts read, such as the scores of
+ * attention. Not where threads share the rows, each of which would need a place of its own.
+ */
+export function foldedRows(
+  groups: readonly Group[],
+  aliases: ReadonlyMap<string, Alias>,
+  kept: ReadonlySet<string>,
+): ReadonlyMap<string, number> {
+  const members = (group: Group): readonly Equation[] => group.parts.flatMap((p) => p.equations)
+  const home = new Map(groups.flatMap((g) => members(g).map((e) => [e.target, g] as const)))
+  // Another time of a tensor is read of the row that made it then.
+  const elsewhere = new Set([...kept, ...[...aliases.values()].map((a) => a.tensor)])
+  for (const group of groups) {
+    for (const { tensor } of members(group).flatMap(readsOf)) {
+      if (home.get(tensor) !== group) elsewhere.add(tensor)
+    }
+  }
+  const folded = new Map<string, number>()
+  for (const group of groups) {
+    if (!group.row) continue
+    for (const { target, outs, at } of members(group)) {
+      const dimension = outs.findIndex((i) => i.name === group.row!.name)
+      if (!at && dimension >= 0 && !elsewhere.has(target)) folded.set(target, dimension)
+    }
+  }
   return folded
 }

@@ -7,14 +7,8 @@ import { children, freeIndices, visit } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Stream, Tensor } from '../ir/types.ts'
 import { cacheBytes } from './block.ts'
 import { readsOf } from './dependence.ts'
-import { foldedTimes } from './fold.ts'
-import {
-  type Group,
-  type Grouped,
-  type GroupOptions,
-  groupEquations,
-  type LoopGroup,
-} from './group.ts'
+import { foldedRows, foldedTimes } from './fold.ts'
+import { type Group, type Grouped, type GroupOptions, groupEquations } from './group.ts'
 import { type Alias, equationsOf, type Segment, segmentsOf } from './segments.ts'
 import { shareOf } from './share.ts'
 import { type TileOptions, tile } from './tile.ts'
@@ -99,7 +93,8 @@ export function scheduleEntry(
     const { updates } = stage
     return groupSegments(segmented[s]!, { fuse, cache, shapeOf, updates, loss, kept: own })
   })
-  const parts = grouped.flatMap(partsOf)
+  const groups = grouped.flatMap(groupsOf)
+  const parts = groups.flatMap((g) => g.parts)
 
   // A temp is in memory when somebody outside its own loop group needs it.
   const home = new Map<string, object>()
@@ -109,7 +104,11 @@ export function scheduleEntry(
     for (const { value } of stage.updates) kept.add(value)
     if (stage.objective) kept.add(stage.objective.loss)
   }
-  const folded = foldedTimes(segmented, aliases, kept)
+  const folded = new Map(foldedTimes(segmented, aliases, kept))
+  const rows = threads ? new Map<string, number>() : foldedRows(groups, aliases, kept)
+  for (const [name, dimension] of rows) {
+    folded.set(name, new Set([...(folded.get(name) ?? []), dimension]))
+  }
   const stored = new Set(kept)
   for (const part of parts) {
     for (const e of part.equations) {
@@ -175,10 +174,8 @@ function groupSegments(
   })
 }
 
-const partsOf = (segments: readonly GroupedSegment[]): LoopGroup[] =>
-  segments.flatMap((s) =>
-    s.kind === 'loop' ? partsOf(s.inside) : s.grouped.groups.flatMap((g) => g.parts),
-  )
+const groupsOf = (segments: readonly GroupedSegment[]): Group[] =>
+  segments.flatMap((s) => (s.kind === 'loop' ? groupsOf(s.inside) : s.grouped.groups))
 
 const inPlaceOf = (segment: GroupedSegment): [string, string][] =>
   segment.kind === 'loop' ? [] : [...segment.grouped.inPlace]

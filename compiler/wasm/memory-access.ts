@@ -247,7 +247,7 @@ function guardTest(guard: readonly Guard[], context: Context): Value | undefined
 export function fetch(tensor: string, at: readonly Scalar[], context: Context): Ref {
   const { build, slots } = context.kernel
   const entry = slots.get(tensor)!
-  const access = accessOf(at, entry.slot.shape)
+  const access = accessOf(at, entry.slot.shape, entry.slot.folded)
   const lanes = varyingIndex(context)
   const stride = lanes === undefined ? 0 : (access.strides.get(lanes) ?? 0)
   const { pointer, offset } = placeOf(entry, access, context)

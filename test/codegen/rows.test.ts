@@ -1,9 +1,11 @@
 /** Which index a nest takes as rows of its tile, and what shares a loop over rows, in cases where the wrong one costs much. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { compile, lower } from '../../compiler/compile.ts'
 import { schedule } from '../../compiler/generate.ts'
 import { kernelsOf } from '../../compiler/schedule/kernels.ts'
 import type { Kernel, LoopNest } from '../../compiler/schedule/types.ts'
+import { builds, Instance } from './module.ts'
+import { valuesOf } from './pattern.ts'
 
 /** The nest that makes a tensor in the program's train block. */
 function nestOf(text: string, target: string): LoopNest {
@@ -55,4 +57,36 @@ train t(x: [batch, 6, 12], y: [batch, 6, 4]) { minimize mse(f(x), y) using sgd(0
   const shared = ['s', 'd', 'm'].map((name) => kernelOf(`d_f.layer_norm_1.${name}`))
   expect(kernelOf('d_f.dense_1')?.nest.kind).toBe('rows')
   expect(new Set([kernelOf('d_f.dense_1'), ...shared]).size).toBe(1)
+})
+
+describe('the scores of attention', () => {
+  const text = `dim batch <= 5
+predict attend(q: [batch, 11, 2, 6], k: [batch, 11, 2, 6], v: [batch, 11, 2, 6]) {
+  s[n, h, i, j] = where(j <= i, sum[e](q[n, i, h, e] * k[n, j, h, e]), -1e30)
+  p = softmax(s)
+  o[n, i, h, e] = sum[j](p[n, h, i, j] * v[n, j, h, e])
+  o
+}`
+  const program = lower(compile(text, { targets: [] }).program!)
+  const shared = (threads: boolean): string[] =>
+    schedule(program, { fuse: true, threads })
+      .entries.flatMap((e) => e.stages.flatMap((s) => s.steps.flatMap(kernelsOf)))
+      .flatMap((k) => k.slots.filter((slot) => slot.folded[0]).map((slot) => slot.tensor))
+
+  test('have one place for all rows, save where threads share the rows', () => {
+    expect(shared(false).sort()).toEqual(['p', 's', 'softmax_1.e', 'softmax_1.m', 'softmax_1.sum'])
+    expect(shared(true)).toEqual([])
+  })
+
+  test.each(builds)('in $target, fuse $fuse', (build) => {
+    const { inputs } = valuesOf(program, 'attend', 4)
+    for (const batch of [1, 3, 5]) {
+      new Instance(program, build).compare(
+        'attend',
+        inputs,
+        { batch },
+        { ulps: 12, scale: 'terms' },
+      )
+    }
+  })
 })
