@@ -11,6 +11,8 @@ import { affineOf, isDataDependent, rangeOf } from '../ir/affine.ts'
 import { staticExtent } from '../ir/build.ts'
 import { freeIndices } from '../ir/traverse.ts'
 import type { Index, ReduceOp, Scalar } from '../ir/types.ts'
+import type { Access } from './access.ts'
+import { type Strain, strainOf } from './strain.ts'
 
 /** Sums of more terms are taken in blocks, so that their rounding errors stay small. */
 const longest = 1024
@@ -21,6 +23,8 @@ export const blockTerms = 512
 export const cacheBytes = 384 * 1024
 /** A block of fewer terms is not worth fetching and storing the tile for. */
 const fewest = 16
+/** Where all fits the cache, and only lies badly in it, the terms that the tile must be worth. */
+const fewestApart = 64
 
 export interface Blocks {
   /** Reduced indices, from the first, outside the tiles. */
@@ -103,4 +107,30 @@ export function blocksOf(reuse: Reuse, cache: number): Blocks | undefined {
   while (levels < deepest && bytes(levels) > cache && terms(levels + 1) >= fewest) levels++
   const within = flush === over.length && levels === over.length - 1 && bytes(levels) > cache
   return levels > 0 || within ? { levels, within } : undefined
+}
+
+/** The tile of a sum and how its operands lie in memory. */
+export interface Lie {
+  readonly over: readonly Index[]
+  /** What the rows of the tile read, and what its lanes do, each with how many neighbours at once. */
+  readonly rows: { readonly reads: readonly Access[]; readonly span: number }
+  readonly lanes: { readonly reads: readonly Access[]; readonly span: number }
+}
+
+/**
+ * How a sum is cut whose operands fit the cache, but whose steps lie in few places of it or on many pages. In a block they are
+ * few: what the copies of pack.ts would cost is saved.
+ */
+export function blocksApart({ over, rows, lanes }: Lie): Blocks | undefined {
+  const strained = (side: Lie['rows'], levels: number): readonly Strain[] =>
+    side.reads.map((access) => strainOf(access, over.slice(levels), side.span))
+  if (strained(lanes, 0).every((s) => s === 'none')) return undefined
+  const deepest = Math.min(flushLevel(over, 'sum', true, undefined) ?? over.length, over.length - 1)
+  for (let levels = 1; levels <= deepest; levels++) {
+    const terms = over.slice(levels).reduce((n, i) => n * i.extent.size, 1)
+    if (terms < fewestApart) return undefined
+    if (strained(rows, levels).some((s) => s !== 'none')) continue
+    if (strained(lanes, levels).every((s) => s !== 'far')) return { levels, within: false }
+  }
+  return undefined
 }

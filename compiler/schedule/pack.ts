@@ -19,17 +19,12 @@ import { children, mapChildren, substitute } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
 import { type Access, accessOf } from './access.ts'
 import { reductionOf } from './canonical.ts'
+import { type Strain, strainOf } from './strain.ts'
 import { tileAlone } from './tile.ts'
 import type { LoopNest } from './types.ts'
 
 type Read = Extract<Scalar, { kind: 'read' }>
 
-const page = 4096
-const line = 64
-/** Pages whose addresses a processor keeps at hand. */
-const nearPages = 64
-/** Lines of the first-level cache that share their place in it. */
-const ways = 8
 /** By how many tiles an element must be read for the copy to be cheaper than what it saves. */
 const fewestUses = 8
 
@@ -151,33 +146,6 @@ function readsIn(e: Scalar): Read[] {
   }
   walk(e)
   return [...found.values()]
-}
-
-/** How hard it is to come by what a tile reads: from the first-level cache, from the second, or on too many pages. */
-type Strain = 'none' | 'crowded' | 'far'
-
-function strainOf(access: Access, over: readonly Index[], span: number): Strain {
-  let bytes = 4 * span
-  let runs = 1
-  let period = page
-  const steps = over
-    .map((k) => ({ by: 4 * Math.abs(access.strides.get(k.name) ?? 0), turns: k.extent.size }))
-    .filter(({ by }) => by > 0)
-    .sort((a, b) => a.by - b.by)
-  let reach = bytes
-  for (const { by, turns } of steps) {
-    reach += by * (turns - 1)
-    if (by <= Math.max(bytes, line) && runs === 1) bytes += by * (turns - 1)
-    else {
-      runs *= turns
-      period = Math.min(period, by & -by)
-    }
-  }
-  const lines = runs * Math.ceil(bytes / line)
-  const pages = Math.min(lines, Math.ceil(reach / page))
-  if (pages > nearPages && runs > 1) return 'far'
-  const places = Math.max(page / Math.max(period, line), Math.ceil(bytes / line))
-  return runs > 1 && lines > places * ways ? 'crowded' : 'none'
 }
 
 /** A copy whose dimensions are these indices in their order. */

@@ -10,7 +10,7 @@ import { extentsIn, rangeOf } from '../ir/affine.ts'
 import { visit } from '../ir/traverse.ts'
 import type { Equation, Index, Scalar } from '../ir/types.ts'
 import { type Access, accessOf, isUniformTest, laneStride, motion } from './access.ts'
-import { blocksOf, type Footprint, footprint } from './block.ts'
+import { type Blocks, blocksApart, blocksOf, type Footprint, footprint } from './block.ts'
 import { reductionOf } from './canonical.ts'
 import { stagedValue } from './stage.ts'
 import type { LoopNest, Reduction, Value } from './types.ts'
@@ -109,23 +109,10 @@ export function tile(
     fixed.size === 0 &&
     node === first.body &&
     !options.isInPlace(first.target)
-  const { rows, rowTile, laneTile } = shape
+  const { rows, rowTile } = shape
   const { lanes } = best
-  const blocks =
-    alone && node.op === 'sum' && node.type === 'f32' && !best.dot && rows && lanes
-      ? blocksOf(
-          {
-            over: node.over,
-            loops,
-            outer: shape.lanesOuter
-              ? { index: lanes, tile: 4 * laneTile }
-              : { index: rows, tile: rowTile },
-            inner: shape.lanesOuter ? rows : lanes,
-            reads: inner.map((o) => o.footprint),
-          },
-          options.cache,
-        )
-      : undefined
+  const summed = alone && node.op === 'sum' && node.type === 'f32' && !best.dot && rows && lanes
+  const blocks = summed ? blocksIn(node.over, loops, shape, lanes, inner, options.cache) : undefined
   const rowBlock =
     node && best.dot && rows && lanes
       ? rowBlockOf(shape, lanes, node.over, inner, options.cache)
@@ -138,6 +125,32 @@ export function tile(
       : undefined
   const order = { ...shape, lanesOuter, rowBlock }
   return { kind: 'loops', loops, lanes, reduction, blocks, staged, values, ...order }
+}
+
+function blocksIn(
+  over: readonly Index[],
+  loops: readonly Index[],
+  shape: Shape,
+  lanes: Index,
+  operands: readonly Operand[],
+  cache: number,
+): Blocks | undefined {
+  const rows = shape.rows!
+  const { rowTile, laneTile, lanesOuter } = shape
+  const sides = [
+    { index: rows, tile: rowTile },
+    { index: lanes, tile: 4 * laneTile },
+  ] as const
+  const [outer, inner] = lanesOuter ? [sides[1], rows] : [sides[0], lanes]
+  const reads = operands.map((o) => o.footprint)
+  const blocks = blocksOf({ over, loops, outer, inner, reads }, cache)
+  // With a cache that holds everything nothing lies badly in it.
+  if (blocks || loops.length > 0 || cache === Number.POSITIVE_INFINITY) return blocks
+  const [ofRows, ofLanes] = sides.map(({ index, tile }) => ({
+    reads: operands.filter((o) => moves(o, index)).map((o) => o.access),
+    span: tile,
+  }))
+  return blocksApart({ over, rows: ofRows!, lanes: ofLanes! })
 }
 
 /** Whether the sum of this equation, made alone, would run in blocks. */

@@ -3,8 +3,10 @@
  * and what follows it; and large operands are cut by themselves.
  */
 import { describe, expect, test } from 'vitest'
+import { schedule } from '../../compiler/generate.ts'
 import { cacheBytes } from '../../compiler/schedule/block.ts'
-import { type Build, Instance, inBlocks } from './module.ts'
+import { kernelsOf } from '../../compiler/schedule/kernels.ts'
+import { type Build, builds, Instance, inBlocks } from './module.ts'
 import { backward, forward, type Small, valuesOf } from './pattern.ts'
 
 const dense = (m: number, k: number, n: number): Small => ({
@@ -107,4 +109,38 @@ test('operands that outgrow the cache are cut by themselves', () => {
   const whole = { target: 'simd', fuse: true, cache: Number.POSITIVE_INFINITY } as const
   expect(equal(plain.wasm, new Instance(program, whole).wasm)).toBe(false)
   expect(equal(plain.wasm, new Instance(program, { ...whole, cache: cacheBytes }).wasm)).toBe(true)
+})
+
+/** Columns 2 KiB apart, so that in the first-level cache they share two places. */
+const apart: Small = {
+  dims: { batch: 4 },
+  inputs: { x: 'f32[batch <= 4, 64, 13]', z: 'f32[batch <= 4, 64, 512]' },
+  equations: [
+    'y[m: 13, n: 21] = 2.0 * sum[b: batch <= 4, t: 64](x[b, t, m] * z[b, t, n])',
+    'v[m: 13, n: 21] = 2.0 * sum[b: batch <= 4, t: 63](x[b, t, m] * z[b, t, n])',
+  ],
+}
+
+describe('operands that lie badly in the cache', () => {
+  const program = forward(apart)
+
+  test('are cut where a block has terms enough', () => {
+    const kernels = schedule(program, { fuse: true })
+      .entries.flatMap((e) => e.stages.flatMap((s) => s.steps.flatMap(kernelsOf)))
+      .filter((k) => k.nest.kind === 'loops' && k.nest.blocks?.levels === 1)
+    expect(kernels.map((k) => k.name)).toEqual(['y.s'])
+  })
+
+  test.each(builds)('in $target, fuse $fuse', (build) => {
+    const { inputs } = valuesOf(program, 'p', 7)
+    for (const batch of [1, 3, 4]) {
+      new Instance(program, build).compare('p', inputs, { batch }, { ulps: 60, scale: 'terms' })
+    }
+  })
+
+  test('no bit is changed', () => {
+    const whole = { target: 'simd', fuse: true, cache: Number.POSITIVE_INFINITY } as const
+    const cut = run(apart, false, { target: 'simd', fuse: true })
+    expect(bitsOf(cut, 'p')).toEqual(bitsOf(run(apart, false, whole), 'p'))
+  })
 })
