@@ -11,12 +11,13 @@ import { fewestStaged } from '../schedule/stage.ts'
 import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
 import { i32, type Module, v128 } from './assembler.ts'
-import { type Binding, type Context, inLane, type KernelContext, withIndex } from './context.ts'
+import { type Binding, type Context, type KernelContext, withIndex } from './context.ts'
+import { type Column, elementsOf } from './elements.ts'
 import { constantVector, vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
 import { integerOf } from './integer.ts'
 import { fetch, scatterAdd, store } from './memory-access.ts'
-import { type Element, emitReduction } from './reduction.ts'
+import { emitReduction } from './reduction.ts'
 
 export function emitKernel(
   kernel: Kernel,
@@ -55,12 +56,6 @@ export function emitKernel(
 /** The first parameter that is a time. */
 const timesOf = ({ slots, counts, sites }: Kernel): number =>
   slots.length + 2 + counts.length + sites.length
-
-/** A tile's vector: lanes from the loop's start plus `offset`. */
-interface Column {
-  readonly binding: Binding | undefined
-  readonly width: number
-}
 
 class KernelEmitter {
   readonly #kernel: Kernel
@@ -389,18 +384,3 @@ class KernelEmitter {
 }
 
 const fixed = (offset: number): Binding => ({ variable: undefined, offset, varying: false })
-
-/** The vectors of the tile in one row. */
-const elementsOf = (
-  { lanes }: LoopNest,
-  row: Context,
-  columns: readonly Column[],
-): readonly Element[] =>
-  columns.map(({ binding, width }): Element => {
-    if (!lanes || !binding) return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
-    const context = { ...withIndex(row, lanes.name, binding), width }
-    return {
-      context,
-      lanes: Array.from({ length: width }, (_, lane) => inLane(context, lane)),
-    }
-  })
