@@ -63,20 +63,26 @@ export class Backward {
   }
 
   run(): readonly Equation[] {
-    const open = new Map(this.#objective.gradients.map((g) => [g.param, g.gradient]))
-    const firstUse = this.#firstUses(open)
+    const gradients = new Map(this.#objective.gradients.map((g) => [g.param, g.gradient]))
+    const firstUses = this.#firstUses(gradients)
+    // By the step that uses them first; -1 for those that none does.
+    const due = new Map<number, (readonly [string, string])[]>()
+    for (const entry of gradients) {
+      const at = firstUses.get(entry[0]) ?? -1
+      const known = due.get(at)
+      if (known) known.push(entry)
+      else due.set(at, [entry])
+    }
     for (let k = this.#steps.length - 1; k >= 0; k--) {
       const step = this.#steps[k]!
       if (step.kind === 'loop') this.#loop(this.#active(step))
       else for (const eq of this.#active(step)) this.#single(eq)
-      for (const [param, gradient] of open) {
-        if (firstUse.get(param) !== k) continue
-        // Every use has been seen: the gradient is complete here, and its inputs are fresh.
+      // Every use has been seen: the gradient is complete here, and its inputs are fresh.
+      for (const [param, gradient] of due.get(k) ?? [])
         this.#define(param, this.#scope.get(gradient))
-        open.delete(param)
-      }
     }
-    for (const [param, gradient] of open) this.#define(param, this.#scope.get(gradient))
+    for (const [param, gradient] of due.get(-1) ?? [])
+      this.#define(param, this.#scope.get(gradient))
     return this.#arranged()
   }
 

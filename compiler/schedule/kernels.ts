@@ -300,6 +300,17 @@ function rangeIndex(nest: Nest): Index | undefined {
  * order of appearance, so are the sites of random numbers, names of dims are dropped.
  */
 export function kernelKey(kernel: Kernel): string {
+  const known = keys.get(kernel)
+  if (known !== undefined) return known
+  const key = keyOf(kernel)
+  keys.set(kernel, key)
+  return key
+}
+
+/** Both builds ask for the keys of the same kernels. */
+const keys = new WeakMap<Kernel, string>()
+
+function keyOf(kernel: Kernel): string {
   const slot = new Map(kernel.slots.map((s, k) => [s.tensor, `#${k}`]))
   const indices = new Map<string, string>()
   const tensorKey = (name: string): string => {

@@ -50,7 +50,10 @@ export function tile(
   const node = reductionOf(first)
   const made = new Set(equations.map((e) => e.target))
   const inner = operandsOf(first, node ? node.body : first.body, made, options)
-  const all = equations.flatMap((e) => operandsOf(e, e.body, made, options))
+  const all =
+    equations.length === 1 && node === first.body
+      ? inner
+      : equations.flatMap((e) => operandsOf(e, e.body, made, options))
   const stores = equations
     .filter((e) => e.at || options.isStored(e.target))
     .map((e) => ({ equation: e, access: storeAccess(e, options) }))
