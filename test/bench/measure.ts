@@ -33,22 +33,23 @@ function readStart(folder: string): Start {
   return { params, batches, shapes }
 }
 
-/** Milliseconds of a step: the median over rounds of 2 ms or of one step, whichever is longer. */
+/** Milliseconds of a step by the clock: the median over rounds of 2 ms or of one step, whichever is longer. */
 export async function timeSteps(
   run: Run,
   batches: readonly Feeds[],
   job: Pick<Job, 'kind' | 'seconds'>,
+  clock = (): number => performance.now(),
 ): Promise<number> {
   let turn = 0
   async function round(steps: number): Promise<number> {
-    const start = performance.now()
+    const start = clock()
     for (let k = 0; k < steps; k++) {
       if (job.kind !== 'matmul') run.feed(batches[turn++ % batches.length]!)
       const pending = run.step()
       if (pending) await pending
       if (job.kind !== 'matmul') run.read()
     }
-    return (performance.now() - start) / steps
+    return (clock() - start) / steps
   }
   let steps = 1
   for (const until = performance.now() + 500 * job.seconds; performance.now() < until; ) {

@@ -29,6 +29,7 @@ const usage = `usage: npm run bench -- --scale [options]
   --only width,depth   these lines: ${scaleLines.map((l) => l.id).join(', ')}
   --sizes 64,128       these sizes of them, instead of their own
   --seconds S          how long a point is measured, after half of that to warm up (1)
+  --cpu                the time that the thread had of the processor, on a machine with other work; two threads: the clock's
   --json               one JSON object a point, and the peak
   --write              puts tables into test/bench/README.md and pictures into test/bench/pictures`
 
@@ -45,6 +46,7 @@ function readOptions() {
         only: { type: 'string' },
         sizes: { type: 'string' },
         seconds: { type: 'string', default: '1' },
+        cpu: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -84,7 +86,14 @@ let best = peak('relaxed')
 async function measure(line: ScaleLine, size: number): Promise<ScalePoint> {
   const { network, threads, id } = line
   const dims = { ...line.dims, [line.dim]: size }
-  const job = JSON.stringify({ network, dims, threads, folder, seconds } satisfies ScaleJob)
+  const job = JSON.stringify({
+    network,
+    dims,
+    threads,
+    folder,
+    seconds,
+    cpu: options.cpu,
+  } satisfies ScaleJob)
   const { inputs, ...compiled } = await inProcess<ScaleCompiled>('compile', job)
   const measured = await inProcess<ScaleMeasured>('run', job, JSON.stringify(inputs))
   best = Math.max(best, peak('relaxed'))
