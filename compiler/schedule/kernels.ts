@@ -12,6 +12,7 @@ import { type Group, type Grouped, type GroupOptions, groupEquations } from './g
 import { type Alias, equationsOf, type Segment, segmentsOf } from './segments.ts'
 import { shareOf } from './share.ts'
 import { type TileOptions, tile } from './tile.ts'
+import { trianglesOf } from './triangle.ts'
 import type { Kernel, Nest, Slot } from './types.ts'
 
 export interface ScheduledLoop {
@@ -119,6 +120,7 @@ export function scheduleEntry(
   const none: ReadonlySet<number> = new Set()
   const foldedOf = (name: string): ReadonlySet<number> => folded.get(base(name)) ?? none
   const stream = entry.stream ?? programStream
+  const triangles = trianglesOf(entry.stages.flatMap((stage) => stage.equations))
   const stages = entry.stages.map((stage, s): ScheduledStage => {
     const inPlace = new Map(grouped[s]!.flatMap(inPlaceOf))
     const over = new Set(inPlace.values())
@@ -131,6 +133,7 @@ export function scheduleEntry(
       isStored: (name) => stored.has(name),
       isInPlace: (name) => over.has(name),
       isState: (name) => states.has(name),
+      triangleOf: (name) => triangles.get(name),
     }
     const build = (all: readonly GroupedSegment[], times: readonly Index[]): ScheduledStep[] =>
       all.flatMap((segment): ScheduledStep[] => {

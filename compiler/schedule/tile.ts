@@ -13,6 +13,7 @@ import { type Access, accessOf, isUniformTest, laneStride, motion } from './acce
 import { type Blocks, blocksApart, blocksOf, type Footprint, footprint } from './block.ts'
 import { reductionOf } from './canonical.ts'
 import { stagedValue } from './stage.ts'
+import { type Triangle, termsWithin, wantedWithin } from './triangle.ts'
 import type { LoopNest, Reduction, Value } from './types.ts'
 
 /** Vectors the engine can keep in registers: 16 on x86-64, less one for a temporary. */
@@ -37,6 +38,8 @@ export interface TileOptions {
   readonly isInPlace: (target: string) => boolean
   /** Whether the target is the next value of what an optimizer or a layer keeps from step to step. */
   readonly isState: (target: string) => boolean
+  /** Which elements of a tensor are zeros. */
+  readonly triangleOf?: (tensor: string) => Triangle | undefined
 }
 
 /** `fixed` are indices of loops that are already there: the row of an enclosing row nest, the times of loops around. */
@@ -89,6 +92,10 @@ export function tile(
     over: node.over,
     body: node.body,
     lane: best.dot,
+    within:
+      node.op === 'sum' && !best.dot && options.triangleOf
+        ? termsWithin(node.body, node.over, first.outs, options.triangleOf)
+        : undefined,
   }
   const values: Value[] = equations.map((e) => ({
     target: e.target,
@@ -126,8 +133,9 @@ export function tile(
     fixed.size === 0 && rows && node?.type === 'f32'
       ? stagedValue(values, node, rowTile, options.isInPlace)
       : undefined
+  const wanted = wantedWithin(equations, options.isStored)
   const order = { ...shape, lanesOuter, rowBlock }
-  return { kind: 'loops', loops, lanes, reduction, blocks, staged, values, ...order }
+  return { kind: 'loops', loops, lanes, reduction, blocks, staged, wanted, values, ...order }
 }
 
 function blocksIn(

@@ -4,6 +4,7 @@
  */
 import type { Equation, Index, ReduceOp, Scalar, Stream } from '../ir/types.ts'
 import type { Blocks } from './block.ts'
+import type { Order } from './triangle.ts'
 
 /** A tensor a kernel touches; its address is a parameter of the function. */
 export interface Slot {
@@ -26,7 +27,7 @@ export interface Value {
   readonly body: Scalar
   /** Whether it is written to memory: it is read by another nest, or is an output. */
   readonly stored: boolean
-  /** Whether subnormal numbers are stored as 0: see wasm/kernel.ts. */
+  /** Whether subnormal numbers are stored as 0: see wasm/subnormal.ts. */
   readonly flushed: boolean
 }
 
@@ -38,6 +39,8 @@ export interface Reduction {
   readonly body: Scalar
   /** The index of `over` that runs along the lanes (a dot product), or undefined: an output index does. */
   readonly lane: string | undefined
+  /** The order outside of which all terms are zeros (triangle.ts). */
+  readonly within: Order | undefined
 }
 
 /**
@@ -66,6 +69,8 @@ export interface LoopNest {
    * tile's rows makes the values of one after the other.
    */
   readonly staged: number | undefined
+  /** The order outside of which nobody wants the reduction (triangle.ts). */
+  readonly wanted: Order | undefined
   readonly values: readonly Value[]
 }
 

@@ -1,7 +1,15 @@
 /** The vectors of a register tile. In: a row and the columns. Out: for each vector, where its lanes stand. */
 import type { LoopNest } from '../schedule/types.ts'
 import { type Binding, type Context, inLane, withIndex } from './context.ts'
-import type { Element } from './reduction.ts'
+import type { Int } from './function.ts'
+import { integerOf } from './integer.ts'
+
+/** One vector of the tile: contexts of its lanes together, and one by one for the `dot` form. */
+export interface Element {
+  readonly context: Context
+  /** Per lane, the context in which the result's index is that lane's. */
+  readonly lanes: readonly Context[]
+}
 
 /** A tile's vector: lanes from the loop's start plus `offset`. */
 export interface Column {
@@ -23,4 +31,22 @@ export function elementsOf(
       lanes: Array.from({ length: width }, (_, lane) => inLane(context, lane)),
     }
   })
+}
+
+/** The least or the most that an index is anywhere in these places; undefined where that is not known before they are. */
+export function extreme(
+  contexts: readonly Context[],
+  { name }: { readonly name: string },
+  side: 'least' | 'most',
+): Int | undefined {
+  const bindings = contexts.map((c) => c.indices.get(name))
+  const variable = bindings[0]?.variable
+  const offsets: number[] = []
+  for (const [k, binding] of bindings.entries()) {
+    if (!binding || binding.variable !== variable) return undefined
+    const last = side === 'most' && binding.varying ? contexts[k]!.width - 1 : 0
+    offsets.push(binding.offset + last)
+  }
+  const offset = side === 'least' ? Math.min(...offsets) : Math.max(...offsets)
+  return variable ? integerOf('add', variable, offset, contexts[0]!) : offset
 }

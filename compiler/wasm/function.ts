@@ -159,6 +159,15 @@ export class FunctionBuilder {
     return { local, type: i32, scope }
   }
 
+  /** Runs `body` where the condition holds. What it makes keeps its local: the value of the last time that it held. */
+  when(scope: Scope, condition: Ref, body: (inner: Scope) => readonly Value[]): Value[] {
+    const inner = new Scope(scope)
+    const values = body(inner)
+    const { module } = this
+    scope.statements.push(module.if(condition, module.block(null, inner.statements)))
+    return values.map((value) => ({ ...value, scope }))
+  }
+
   variable(type: Type): Variable {
     const local = this.newLocal(type)
     return {

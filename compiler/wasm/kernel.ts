@@ -12,12 +12,13 @@ import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
 import { i32, type Module, v128 } from './assembler.ts'
 import { type Binding, type Context, type KernelContext, withIndex } from './context.ts'
-import { type Column, elementsOf } from './elements.ts'
-import { constantVector, vector } from './expression.ts'
+import { type Column, type Element, elementsOf, extreme } from './elements.ts'
+import { vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
 import { integerOf } from './integer.ts'
 import { fetch, scatterAdd, store } from './memory-access.ts'
 import { emitReduction } from './reduction.ts'
+import { flushedValue } from './subnormal.ts'
 
 export function emitKernel(
   kernel: Kernel,
@@ -293,7 +294,9 @@ class KernelEmitter {
       at: this.#positionOf(nest.values[0]!.target),
       blocks: nest.blocks,
     }
-    const results = reduction ? emitReduction(reduction, elements, scope, carried) : []
+    const sums = (at: Scope): Value[] =>
+      reduction ? emitReduction(reduction, elements, at, carried) : []
+    const results = this.#wanted(nest, elements, scope, sums)
     if (nest.staged !== undefined && rows.length >= fewestStaged) {
       this.#staged(nest, scope, rows, columns, results)
       return
@@ -303,6 +306,23 @@ class KernelEmitter {
       const reduced = reduction && value ? { node: reduction.node, value } : undefined
       this.#element(nest, scope, { ...element.context, reduced })
     })
+  }
+
+  /** The tile's sums, not taken where nobody wants one of them. */
+  #wanted(
+    { wanted }: LoopNest,
+    elements: readonly Element[],
+    scope: Scope,
+    sums: (scope: Scope) => Value[],
+  ): Value[] {
+    const contexts = elements.map((e) => e.context)
+    const least = wanted && extreme(contexts, wanted.less, 'least')
+    const most = wanted && extreme(contexts, wanted.greater, 'most')
+    if (least === undefined || most === undefined) return sums(scope)
+    const { build } = this.#context
+    const { i32: ops } = build.module
+    const end = integerOf('add', most, wanted!.offset, contexts[0]!)
+    return build.when(scope, ops.le_s(build.int(least), build.int(end)), sums)
   }
 
   readonly #positionOf = (target: string): Scalar[] =>
@@ -356,30 +376,13 @@ class KernelEmitter {
           : store(
               target,
               outs.map((i) => index(i)),
-              type === 'f32' && flushed ? this.#flushed(value, here) : value,
+              type === 'f32' && flushed ? flushedValue(value, here) : value,
               here,
             )
         scope.statements.push(...statements)
       })
     }
     for (const write of writes) write()
-  }
-
-  /**
-   * 0 where the value is subnormal: a number below 2^-126 costs a machine a hundred cycles each time it is multiplied, and an
-   * optimizer's average of a gradient that has become 0 would stay there for ever, 0.9 of the smallest being the smallest.
-   */
-  #flushed(value: Value, context: Context): Value {
-    const { build } = this.#context
-    const { module } = build
-    const least = constantVector(context, 2 ** -126, 'f32')
-    return build.value(`flushed ${value.local}`, v128, [value, least], () =>
-      // A NaN is not below anything and stays.
-      module.v128.andnot(
-        build.get(value),
-        module.f32x4.lt(module.f32x4.abs(build.get(value)), build.get(least)),
-      ),
-    )
   }
 }
 

@@ -13,16 +13,11 @@ import type { Reduction } from '../schedule/types.ts'
 import { i32, type Module, type Ref, relaxedMadd, v128 } from './assembler.ts'
 import { across, combine, identity, laneMask } from './combine.ts'
 import { type Binding, type Context, withIndex } from './context.ts'
+import { type Element, extreme } from './elements.ts'
 import { constantVector, vector } from './expression.ts'
 import type { Int, Scope, Value, Variable } from './function.ts'
+import { integerOf } from './integer.ts'
 import { fetch } from './memory-access.ts'
-
-/** One vector of the tile: contexts of its lanes together, and one by one for the `dot` form. */
-export interface Element {
-  readonly context: Context
-  /** Per lane, the context in which the result's index is that lane's. */
-  readonly lanes: readonly Context[]
-}
 
 /** Tiles of at most this many multiply-adds in all are written out without a loop. */
 const smallest = 96
@@ -215,10 +210,11 @@ class Reducer {
     }
     // Two turns at once halve what the loop itself costs.
     const step = last && this.#accumulators.length <= 12 ? 2 : 1
+    const { from, to } = this.#limits(k, count)
     const stopped = build.loop(
       scope,
-      0,
-      count,
+      from,
+      to,
       step,
       (within, index) => {
         for (let turn = 0; turn < step; turn++) {
@@ -228,9 +224,9 @@ class Reducer {
       { induction: last },
     )
     if (step === 1) return
-    if (bound === undefined) {
-      const done = size - (size % step)
-      for (let turn = done; turn < size; turn++) {
+    if (from === 0 && typeof to === 'number') {
+      const done = to - (to % step)
+      for (let turn = done; turn < to; turn++) {
         inner(scope, { variable: undefined, offset: turn, varying: false })
       }
       return
@@ -238,11 +234,31 @@ class Reducer {
     build.loop(
       scope,
       undefined,
-      count,
+      to,
       1,
       (within, index) => inner(within, { variable: index, offset: 0, varying: false }),
       { again: stopped },
     )
+  }
+
+  /** The turns of index `k` that have terms for any element of the tile. */
+  #limits(k: Index, count: Int): { readonly from: Int; readonly to: Int } {
+    const { within } = this.#reduction
+    const { context } = this.#elements[0]!
+    const contexts = this.#elements.map((e) => e.context)
+    if (within?.less.name === k.name) {
+      const most = extreme(contexts, within.greater, 'most')
+      if (most === undefined) return { from: 0, to: count }
+      const end = integerOf('add', most, within.offset + 1, context)
+      return { from: 0, to: integerOf('max', integerOf('min', end, count, context), 0, context) }
+    }
+    if (within?.greater.name === k.name) {
+      const least = extreme(contexts, within.less, 'least')
+      if (least === undefined) return { from: 0, to: count }
+      const start = integerOf('sub', least, within.offset, context)
+      return { from: integerOf('max', start, 0, context), to: count }
+    }
+    return { from: 0, to: count }
   }
 
   /** Four elements of the innermost index at a time, the last ones masked. */
