@@ -344,7 +344,7 @@ function rowBlockOf(
 const moves = ({ access }: Operand, i: Index | undefined): boolean =>
   i !== undefined && (access.strides.has(i.name) || access.computedBy.has(i.name))
 
-interface Tile {
+export interface Tile {
   readonly rowTile: number
   readonly laneTile: number
   /** Of one element, in multiply-adds for each of its terms. */
@@ -356,31 +356,47 @@ function dotTile(rows: Index | undefined): Tile {
   return { rowTile: rows ? Math.min(rows.extent.size, 2) : 1, laneTile: 1, cost: 1 }
 }
 
-/** The tile with the least work over the whole extent, counted in multiply-adds, loads being half of one. */
+/** The first tile of least cost. */
 function plainTile(
   rows: Index | undefined,
   vectors: number,
   laneLoads: number,
   rowLoads: number,
 ): Tile {
-  const extent = rows ? rows.extent.size : 1
-  let best: Tile = { rowTile: 1, laneTile: 1, cost: Number.POSITIVE_INFINITY }
+  const tiles = plainTiles(rows ? rows.extent.size : 1, vectors, laneLoads, rowLoads)
+  return tiles.reduce((best, tile) => (tile.cost < best.cost - 1e-9 ? tile : best))
+}
+
+/**
+ * All tiles that fit the registers, each with its work over the whole extent, counted in multiply-adds.
+ * `npm run bench -- --tiles` holds it against measurement.
+ */
+export function plainTiles(
+  extent: number,
+  vectors: number,
+  laneLoads: number,
+  rowLoads: number,
+): Tile[] {
+  const tiles: Tile[] = []
   for (let r = 1; r <= Math.min(extent, 8); r++) {
     for (let c = 1; c <= Math.min(vectors, r === 1 ? 8 : 4); c++) {
       if (r * c + c * laneLoads + 1 > registers) continue
-      // Fewer than eight accumulators wait for each other: a multiply-add takes four cycles, two start in each.
+      // Fewer than eight accumulators wait for each other: a multiply-add takes four cycles, two start in each. From
+      // twelve registers on the engine's allocation moves values about. Fitted to what `--tiles` measures.
       const one = (h: number, w: number): number =>
-        Math.max(h * w, 8) + 0.5 * (w * laneLoads + h * rowLoads) + 2
+        Math.max(h * w, 8) +
+        0.6 * w * laneLoads +
+        0.2 * h * rowLoads +
+        (h * w + w * laneLoads < 12 ? 0.3 : 1.5)
       const across = (h: number): number =>
         Math.floor(vectors / c) * one(h, c) + (vectors % c > 0 ? one(h, vectors % c) : 0)
       const total =
         Math.floor(extent / r) * across(r) +
         remainders(extent % r).reduce((sum, h) => sum + across(h), 0)
-      const cost = total / (extent * vectors)
-      if (cost < best.cost - 1e-9) best = { rowTile: r, laneTile: c, cost }
+      tiles.push({ rowTile: r, laneTile: c, cost: total / (extent * vectors) })
     }
   }
-  return best
+  return tiles
 }
 
 /** The tiles that finish `left` rows: halves, so that any count is met by few of them. */

@@ -37,6 +37,7 @@ const usage = `usage: npm run bench -- [options]
   --json                    one JSON object a line
   --write                   replaces the tables of README.md
   --profile FILE.net        where the time of one model goes, kernel by kernel (profile.ts)
+  --tiles FILE.net          the register tiles that its products could have, and what each takes (tiles.ts)
   --scale                   how cost grows with the size of a network (scale.ts)`
 
 function wrong(message: string): never {

@@ -3,25 +3,12 @@
  * time of one entry goes. Runs its kernels one by one in their order, so that caches are as in a real step, and prints for
  * each its share, time, GFLOP/s, what is lost against the peak, and the source line it came from.
  */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { readDataFile } from '../../compiler/cli/model-file.ts'
-import { analyze, lower } from '../../compiler/compile.ts'
-import { mathLibrary, schedule } from '../../compiler/generate.ts'
-import type { Index } from '../../compiler/ir/types.ts'
-import {
-  bytesOf,
-  flopsOf,
-  kernelKey,
-  kernelsOf,
-  type ScheduledStep,
-} from '../../compiler/schedule/kernels.ts'
+import { bytesOf, flopsOf, kernelKey } from '../../compiler/schedule/kernels.ts'
 import type { Kernel } from '../../compiler/schedule/types.ts'
 import { showPlace } from '../../compiler/support/span.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
-import { describe } from '../../compiler/wasm/describe.ts'
-import type { TensorSpec } from '../../compiler/wasm/manifest.ts'
-import { emitModule } from '../../compiler/wasm/module.ts'
+import { Kernels, scheduledModel, typical } from './kernels.ts'
 import { peak } from './peak.ts'
 
 const { values: options } = parseArgs({
@@ -38,114 +25,20 @@ const { values: options } = parseArgs({
 })
 const file = options.profile!
 const target = options.target as Target
-const text = readFileSync(file, 'utf8')
 const dims = Object.fromEntries(
   options.dim.map((d) => d.split('=')).map(([n, s]) => [n, Number(s)]),
 )
 const started = performance.now()
-const { program, diagnostics } = analyze(text, { file, dims, readFile: readDataFile })
-if (!program) throw new Error(diagnostics.map((d) => d.message).join('\n'))
-const lowered = lower(program)
-const scheduled = schedule(lowered, { fuse: !options.alone })
-const description = { program: lowered, ...scheduled, version: '', sourceText: text }
-const manifest = describe(description, target)
-const { wasm } = emitModule({
-  program: lowered,
-  ...scheduled,
-  math: mathLibrary(target),
-  target,
-  manifest,
-  exportKernels: true,
-})
+const kernels = new Kernels(scheduledModel(file, dims, !options.alone), options.entry, target)
 const compiled = performance.now() - started
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm as BufferSource), {})
-const functions = exports as Record<string, (...args: number[]) => void>
-const { buffer } = exports.memory as WebAssembly.Memory
 
-const spec = manifest.entries.find((e) =>
-  options.entry === undefined ? e.kind === 'train' : e.name === options.entry,
-)!
-const view = (t: TensorSpec): Float32Array | Int32Array =>
-  new (t.dtype === 'f32' ? Float32Array : Int32Array)(
-    buffer,
-    t.offset,
-    t.shape.reduce((a, b) => a * b, 1),
-  )
-functions.init!(1)
-for (const input of spec.inputs) {
-  const data = view(input)
-  for (let k = 0; k < data.length; k++) {
-    data[k] = input.dtype === 'f32' ? ((k * 7919) % 256) / 128 - 1 : (k * 7919) % 10
-  }
-}
-const counts = Object.fromEntries(lowered.dims.map((d) => [d.name, d.max]))
-const whole = (): void => functions[spec.name]!(...spec.counts.map((dim) => counts[dim]!))
-
-const entry = scheduled.entries.find((e) => e.entry.name === spec.name)!
-const { addresses } = scheduled.plan.entries.get(spec.name)!
-const addressOf = (name: string): number => addresses.get(entry.aliases.get(name)?.tensor ?? name)!
-interface Call {
-  readonly kernel: Kernel
-  /** Arguments before those for the times of loops around. */
-  readonly args: readonly number[]
-  readonly zeroed: readonly Float32Array[]
-  readonly times: number[]
-  /** Milliseconds of this turn. */
-  spent: number
-  /** How often it runs in a turn. */
-  runs: number
-}
-
-const volume = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
-const size = (i: Index): number =>
-  i.extent.bound === undefined ? i.extent.size : counts[i.extent.bound]!
-const steps = entry.stages.flatMap((stage) => stage.steps)
-const calls = new Map(
-  steps.flatMap(kernelsOf).map((kernel): [Kernel, Call] => {
-    const args = [
-      ...kernel.slots.map((s) => addressOf(s.tensor)),
-      0,
-      kernel.range ? size(kernel.range) : 0,
-      ...kernel.counts.map((dim) => counts[dim]!),
-      ...kernel.sites,
-    ]
-    const zeroed = kernel.zeroed.map((name) => {
-      const { shape } = kernel.slots.find((s) => s.tensor === name)!
-      return new Float32Array(buffer, addressOf(name), volume(shape))
-    })
-    return [kernel, { kernel, args, zeroed, times: [], spent: 0, runs: 0 }]
-  }),
-)
-
-/** The steps as the entry runs them, each kernel timed by itself. */
-function walk(all: readonly ScheduledStep[], times: readonly number[]): void {
-  for (const step of all) {
-    if (step.kind === 'loop') {
-      const last = size(step.time) - 1
-      for (let t = 0; t <= last; t++) walk(step.steps, [...times, step.down ? last - t : t])
-      continue
-    }
-    const call = calls.get(step.kernel)!
-    const start = performance.now()
-    for (const tensor of call.zeroed) tensor.fill(0)
-    functions[kernelKey(step.kernel)]!(...call.args, ...times)
-    call.spent += performance.now() - start
-    call.runs++
-  }
-}
-
-/** Of a machine that does other things too: what a twentieth of the runs did not need. */
-const typical = (list: number[]): number =>
-  list.sort((a, b) => a - b)[Math.floor(list.length / 20)]!
 const stepTimes: number[] = []
 const until = performance.now() + 1000 * Number(options.seconds)
 for (let turn = 0; performance.now() < until || turn < 6; turn++) {
   const before = performance.now()
-  whole()
+  kernels.whole()
   if (turn > 2) stepTimes.push(performance.now() - before)
-  for (const call of calls.values()) Object.assign(call, { spent: 0, runs: 0 })
-  walk(steps, [])
-  if (turn > 2) for (const call of calls.values()) call.times.push(call.spent)
+  kernels.turn(turn > 2)
 }
 
 const best = peak(target)
@@ -159,7 +52,7 @@ interface Row {
   lost: number
 }
 const byCode = new Map<string, Row>()
-for (const { kernel, times } of calls.values()) {
+for (const { kernel, times } of kernels.calls) {
   const key = kernelKey(kernel)
   const row = byCode.get(key) ?? { kernel, count: 0, ms: 0, flops: 0, bytes: 0, lost: 0 }
   byCode.set(key, row)
@@ -199,9 +92,9 @@ if (options.json) {
   )
 } else {
   console.log(
-    `${file}, ${spec.name}, ${target}: ${step.toFixed(3)} ms a step (${total.toFixed(3)} kernel by kernel, ${calls.size} kernels), ` +
+    `${file}, ${kernels.spec.name}, ${target}: ${step.toFixed(3)} ms a step (${total.toFixed(3)} kernel by kernel, ${kernels.calls.length} kernels), ` +
       `${(flops / 1e6).toFixed(1)} MFLOP, ${(flops / step / 1e6).toFixed(1)} GFLOP/s of ${best.toFixed(1)}; ` +
-      `${wasm.length} bytes, one build in ${compiled.toFixed(0)} ms`,
+      `${kernels.bytes} bytes, one build in ${compiled.toFixed(0)} ms`,
   )
   rows.sort((a, b) => b.lost - a.lost)
   for (const r of rows.slice(0, Number(options.top))) {

@@ -42,6 +42,17 @@ export function median(list: readonly number[]): number {
   return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
+/** Spearman's rank correlation: 1 where both lists have the same order, -1 where one is the other backwards. Ties share a rank. */
+export function ranksAgree(a: readonly number[], b: readonly number[]): number {
+  const ranks = (list: readonly number[]): number[] =>
+    list.map((x) => list.filter((y) => y < x).length + (list.filter((y) => y === x).length - 1) / 2)
+  const mean = (a.length - 1) / 2
+  const [p, q] = [ranks(a), ranks(b)].map((r) => r.map((x) => x - mean)) as [number[], number[]]
+  const dot = (x: readonly number[], y: readonly number[]): number =>
+    x.reduce((sum, v, k) => sum + v * y[k]!, 0)
+  return dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q))
+}
+
 const rounded = (x: number): number => Number(x.toPrecision(4))
 
 export interface Setting {
