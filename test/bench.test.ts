@@ -14,6 +14,7 @@ import {
   type Line,
   lineOf,
   median,
+  ranksAgree,
   replaceMarked,
   rising,
   showLine,
@@ -150,6 +151,12 @@ describe('reports', () => {
     expect(nothing).toBe('')
     expect(compileTimes([mine, other])).toBe('Compiled, both builds: W1 500 ms.')
     expect(text).toContain('| bytes to download, gzip | 20 KB | 20 KB |')
+  })
+
+  test('orders agree from 1 to -1, ties share a rank', () => {
+    expect(ranksAgree([1, 5, 9], [2, 3, 4])).toBe(1)
+    expect(ranksAgree([1, 5, 9], [4, 3, 2])).toBe(-1)
+    expect(ranksAgree([1, 2, 2, 3], [1, 2, 3, 4])).toBeCloseTo(0.949, 3)
   })
 
   test('netc on threads has a column of its own, and its share is of as many peaks', () => {
