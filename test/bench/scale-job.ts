@@ -93,6 +93,8 @@ async function measured(job: ScaleJob, inputs: ScaleCompiled['inputs']): Promise
   const before = resident('VmRSS')
   const model = await (threads > 1 ? loadThreads({ threads: wasm }, { threads }) : load(wasm))
   const run = runOf(model, { entry: 'fit', rows: dims.batch! })
+  // A rate that a wide network bears from the first step on.
+  model.hyper['fit.lr'] = 1e-4
   const losses: number[] = []
   for (let k = 0; k <= batchCount; k++) {
     run.feed(batches[k % batchCount]!)
