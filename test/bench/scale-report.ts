@@ -20,6 +20,8 @@ export interface ScalePoint extends Omit<ScaleCompiled, 'inputs'>, ScaleMeasured
 
 /** How far GFLOP/s may be below those at a smaller size. */
 const mostFall = 0.2
+export const falls = (gflops: number, before: number): boolean => gflops < (1 - mostFall) * before
+
 /** Behind the tensors lie constants, and a memory is whole pages. */
 const besides = 2 ** 20
 
@@ -71,7 +73,7 @@ export function faults({ id, dim }: ScaleLine, points: readonly ScalePoint[]): s
   let best: ScalePoint | undefined
   points.forEach((p, k) => {
     const at = `${id}: at ${dim} ${p.size}`
-    if (best && p.gflops < (1 - mostFall) * best.gflops) {
+    if (best && falls(p.gflops, best.gflops)) {
       const fall = (100 * (1 - p.gflops / best.gflops)).toFixed(0)
       found.push(`${at} GFLOP/s are ${fall} % below those at ${best.size}`)
     }

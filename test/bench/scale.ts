@@ -17,6 +17,7 @@ import { type ScaleLine, scaleLines } from './scale-lines.ts'
 import {
   cells,
   charts,
+  falls,
   faults,
   head,
   picture,
@@ -83,7 +84,14 @@ async function inProcess<T>(...args: readonly string[]): Promise<T> {
 
 let best = peak('relaxed')
 
-async function measure(line: ScaleLine, size: number): Promise<ScalePoint> {
+/** How often a point that seems slower than a smaller one is measured again, for the machine may have been busy. */
+const mostAgain = 2
+
+async function measure(
+  line: ScaleLine,
+  size: number,
+  points: readonly ScalePoint[],
+): Promise<ScalePoint> {
   const { network, threads, id } = line
   const dims = { ...line.dims, [line.dim]: size }
   const job = JSON.stringify({
@@ -95,11 +103,19 @@ async function measure(line: ScaleLine, size: number): Promise<ScalePoint> {
     cpu: options.cpu,
   } satisfies ScaleJob)
   const { inputs, ...compiled } = await inProcess<ScaleCompiled>('compile', job)
-  const measured = await inProcess<ScaleMeasured>('run', job, JSON.stringify(inputs))
-  best = Math.max(best, peak('relaxed'))
-  const gflops = compiled.flops / measured.ms / 1e6
-  const peak_share = gflops / best / threads
-  return { line: id, size, threads, gflops, peak_share, ...compiled, ...measured }
+  const fastest = Math.max(0, ...points.map((p) => p.gflops))
+  let found: ScalePoint | undefined
+  for (let again = 0; again <= mostAgain; again++) {
+    const measured = await inProcess<ScaleMeasured>('run', job, JSON.stringify(inputs))
+    best = Math.max(best, peak('relaxed'))
+    const gflops = compiled.flops / measured.ms / 1e6
+    const peak_share = gflops / best / threads
+    if (!found || gflops > found.gflops) {
+      found = { line: id, size, threads, gflops, peak_share, ...compiled, ...measured }
+    }
+    if (!falls(found.gflops, fastest)) break
+  }
+  return found!
 }
 
 const say = (text: string): void => {
@@ -112,7 +128,7 @@ for (const line of chosen) {
   const points: ScalePoint[] = []
   for (const size of sizes ?? line.sizes) {
     try {
-      const point = await measure(line, size)
+      const point = await measure(line, size, points)
       points.push(point)
       if (options.json) console.log(JSON.stringify(point))
       else
