@@ -8,6 +8,8 @@ export interface ScaleLine {
   /** The dim that grows, and its sizes. */
   readonly dim: string
   readonly sizes: readonly number[]
+  /** The first size that is not small: from here on GFLOP/s should hold. */
+  readonly settled: number
   readonly dims: Readonly<Record<string, number>>
   readonly threads: number
 }
@@ -24,6 +26,8 @@ export const scaleLines: readonly ScaleLine[] = [
     network: 'mlp',
     dim: 'width',
     sizes: powers(64, 2048),
+    // Below, all weights are in the cache.
+    settled: 256,
     dims: { batch: 64, depth: 4 },
     threads: 1,
   },
@@ -33,6 +37,7 @@ export const scaleLines: readonly ScaleLine[] = [
     network: 'mlp',
     dim: 'batch',
     sizes: powers(1, 1024),
+    settled: 16,
     dims: { width: 512, depth: 4 },
     threads: 1,
   },
@@ -42,6 +47,7 @@ export const scaleLines: readonly ScaleLine[] = [
     network: 'w5',
     dim: 'depth',
     sizes: powers(1, 64),
+    settled: 1,
     dims: gpt,
     threads: 1,
   },
@@ -51,6 +57,7 @@ export const scaleLines: readonly ScaleLine[] = [
     network: 'w5',
     dim: 'context',
     sizes: powers(16, 1024),
+    settled: 32,
     dims: { ...gpt, depth: 2 },
     threads: 1,
   },
@@ -60,6 +67,7 @@ export const scaleLines: readonly ScaleLine[] = [
     network: 'w5',
     dim: 'depth',
     sizes: [8],
+    settled: 8,
     dims: { ...gpt, width: 768, heads: 12 },
     threads: 2,
   },

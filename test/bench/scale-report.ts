@@ -65,10 +65,10 @@ export const scaleTable = (points: readonly ScalePoint[]): string =>
   table([head, ...points.map(cells)])
 
 /**
- * What does not grow as it should, a sentence each: GFLOP/s more than a fifth below those of a smaller size, compile time or
+ * What does not grow as it should, a sentence each: GFLOP/s more than a fifth below those of a smaller size that is not small (`settled`), compile time or
  * module more than linear, memory that is not the plan's, a loss that does not fall.
  */
-export function faults({ id, dim }: ScaleLine, points: readonly ScalePoint[]): string[] {
+export function faults({ id, dim, settled }: ScaleLine, points: readonly ScalePoint[]): string[] {
   const found: string[] = []
   let best: ScalePoint | undefined
   points.forEach((p, k) => {
@@ -77,7 +77,7 @@ export function faults({ id, dim }: ScaleLine, points: readonly ScalePoint[]): s
       const fall = (100 * (1 - p.gflops / best.gflops)).toFixed(0)
       found.push(`${at} GFLOP/s are ${fall} % below those at ${best.size}`)
     }
-    if (!best || p.gflops > best.gflops) best = p
+    if (p.size >= settled && (!best || p.gflops > best.gflops)) best = p
     const before = points[k - 1]
     if (before) {
       const grown = p.size / before.size

@@ -103,7 +103,8 @@ async function measure(
     cpu: options.cpu,
   } satisfies ScaleJob)
   const { inputs, ...compiled } = await inProcess<ScaleCompiled>('compile', job)
-  const fastest = Math.max(0, ...points.map((p) => p.gflops))
+  const settled = points.filter((p) => p.size >= line.settled)
+  const fastest = Math.max(0, ...settled.map((p) => p.gflops))
   let found: ScalePoint | undefined
   for (let again = 0; again <= mostAgain; again++) {
     const measured = await inProcess<ScaleMeasured>('run', job, JSON.stringify(inputs))
