@@ -10,7 +10,14 @@ import { extentsIn, rangeOf } from '../ir/affine.ts'
 import { visit } from '../ir/traverse.ts'
 import type { Equation, Index, Scalar } from '../ir/types.ts'
 import { type Access, accessOf, isUniformTest, laneStride, motion } from './access.ts'
-import { type Blocks, blocksApart, blocksOf, type Footprint, footprint } from './block.ts'
+import {
+  type Blocks,
+  blocksApart,
+  blocksOf,
+  cacheBytes,
+  type Footprint,
+  footprint,
+} from './block.ts'
 import { reductionOf } from './canonical.ts'
 import { stagedValue } from './stage.ts'
 import { type Triangle, termsWithin, wantedWithin } from './triangle.ts'
@@ -292,6 +299,7 @@ function chooseTile(
           vectors,
           Math.max(ofLanes.length, 1),
           operands.filter((o) => moves(o, i)).length,
+          isFar(ofLanes.map((o) => o.elements)),
         )
   let rows: Index | undefined
   let most = 0
@@ -362,13 +370,19 @@ function plainTile(
   vectors: number,
   laneLoads: number,
   rowLoads: number,
+  far: boolean,
 ): Tile {
-  const tiles = plainTiles(rows ? rows.extent.size : 1, vectors, laneLoads, rowLoads)
+  const tiles = plainTiles(rows ? rows.extent.size : 1, vectors, laneLoads, rowLoads, far)
   return tiles.reduce((best, tile) => (tile.cost < best.cost - 1e-9 ? tile : best))
 }
 
+/** Whether the tensors that are read along the lanes, of so many elements, come from beyond the second-level cache. */
+export const isFar = (elements: readonly number[]): boolean =>
+  4 * elements.reduce((a, b) => a + b, 0) > cacheBytes
+
 /**
- * All tiles that fit the registers, each with its work over the whole extent, counted in multiply-adds.
+ * All tiles that fit the registers, each with its work over the whole extent, counted in multiply-adds. Rows share what the
+ * lanes load, which is worth more where that is `far`.
  * `npm run bench -- --tiles` holds it against measurement.
  */
 export function plainTiles(
@@ -376,6 +390,7 @@ export function plainTiles(
   vectors: number,
   laneLoads: number,
   rowLoads: number,
+  far: boolean,
 ): Tile[] {
   const tiles: Tile[] = []
   for (let r = 1; r <= Math.min(extent, 8); r++) {
@@ -385,8 +400,8 @@ export function plainTiles(
       // twelve registers on the engine's allocation moves values about. Fitted to what `--tiles` measures.
       const one = (h: number, w: number): number =>
         Math.max(h * w, 8) +
-        0.6 * w * laneLoads +
-        0.2 * h * rowLoads +
+        (0.6 * w + (far ? 1.4 : 0)) * laneLoads +
+        0.3 * h * rowLoads +
         (h * w + w * laneLoads < 12 ? 0.3 : 1.5)
       const across = (h: number): number =>
         Math.floor(vectors / c) * one(h, c) + (vectors % c > 0 ? one(h, vectors % c) : 0)

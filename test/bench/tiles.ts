@@ -17,7 +17,7 @@ import {
   type ScheduledEntry,
   type ScheduledStep,
 } from '../../compiler/schedule/kernels.ts'
-import { plainTiles, type Tile } from '../../compiler/schedule/tile.ts'
+import { isFar, plainTiles, type Tile } from '../../compiler/schedule/tile.ts'
 import type { Kernel, LoopNest } from '../../compiler/schedule/types.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
 import { Kernels, type Model, scheduledModel, typical } from './kernels.ts'
@@ -54,7 +54,7 @@ const nameOf = ({ rowTile, laneTile }: Pick<Tile, 'rowTile' | 'laneTile'>): stri
 /** Every tile of a nest by its name, with the cost that the model gives it. */
 function tilesOf(entry: ScheduledEntry, nest: Tiled): ReadonlyMap<string, Tile> {
   const tensors = model.scheduled.tensorsOf(entry)
-  const loads = { rows: new Set<string>(), lanes: new Set<string>() }
+  const loads = { rows: new Map<string, number>(), lanes: new Map<string, number>() }
   visit(nest.reduction!.body, (e) => {
     if (e.kind !== 'read') return
     const { shape } = tensors.get(entry.aliases.get(e.tensor)?.tensor ?? e.tensor)!
@@ -62,9 +62,11 @@ function tilesOf(entry: ScheduledEntry, nest: Tiled): ReadonlyMap<string, Tile> 
       e.at,
       shape.map((x) => x.size),
     )
+    const key = JSON.stringify(e)
+    const elements = shape.reduce((n, x) => n * x.size, 1)
     for (const side of ['rows', 'lanes'] as const) {
       const { name } = nest[side]
-      if (strides.has(name) || computedBy.has(name)) loads[side].add(JSON.stringify(e))
+      if (strides.has(name) || computedBy.has(name)) loads[side].set(key, elements)
     }
   })
   const tiles = plainTiles(
@@ -72,6 +74,7 @@ function tilesOf(entry: ScheduledEntry, nest: Tiled): ReadonlyMap<string, Tile> 
     Math.ceil(nest.lanes.extent.size / 4),
     Math.max(loads.lanes.size, 1),
     loads.rows.size,
+    isFar([...loads.lanes.values()]),
   )
   return new Map(tiles.map((tile) => [nameOf(tile), tile]))
 }
