@@ -22,6 +22,8 @@ export interface ScalePoint extends Omit<ScaleCompiled, 'inputs'>, ScaleMeasured
 const mostFall = 0.2
 export const falls = (gflops: number, before: number): boolean => gflops < (1 - mostFall) * before
 
+/** A time taken once is no better than this: how far more than linear that of compiling may be. */
+const mostNoise = 1.1
 /** Behind the tensors lie constants, and a memory is whole pages. */
 const besides = 2 ** 20
 
@@ -81,12 +83,12 @@ export function faults({ id, dim, settled }: ScaleLine, points: readonly ScalePo
     const before = points[k - 1]
     if (before) {
       const grown = p.size / before.size
-      for (const [what, key] of [
-        ['compile time', 'compile_ms'],
-        ['the module', 'module_bytes'],
+      for (const [what, key, noise] of [
+        ['compile time', 'compile_ms', mostNoise],
+        ['the module', 'module_bytes', 1],
       ] as const) {
         const factor = p[key] / before[key]
-        if (factor > grown)
+        if (factor > grown * noise)
           found.push(`${at} ${what} is ${short(factor)} times that at ${before.size}`)
       }
     }
