@@ -161,7 +161,7 @@ for (const line of chosen) {
   if (found.length > 0) parts.push(`${found.join('; ')}.`)
   written.push(parts.join('\n\n'))
 }
-const machine = `Node ${process.versions.node.split('.')[0]}, ${process.platform} ${process.arch}; peak of this machine, one thread: ${best.toFixed(1)} GFLOP/s (relaxed_madd)`
+const machine = `Node ${process.versions.node.split('.')[0]}, ${process.platform} ${process.arch}; peak of this machine, one thread: ${best.toFixed(1)} GFLOP/s (relaxed_madd)${options.cpu ? '; times of the processor, two threads by the clock' : ''}`
 if (options.json) console.log(JSON.stringify({ event: 'peak', relaxed: best }))
 else console.log(machine)
 if (options.write) {
