@@ -32,6 +32,13 @@ export interface KernelContext {
   readonly vector: (e: Scalar, context: Context) => Value
 }
 
+/** `name` is at least `from` and less than `to`. */
+export interface Piece {
+  readonly name: string
+  readonly from: number
+  readonly to: number
+}
+
 export interface Context {
   readonly kernel: KernelContext
   readonly indices: ReadonlyMap<string, Binding>
@@ -39,6 +46,8 @@ export interface Context {
   readonly extents: ReadonlyMap<string, Extent>
   /** Lanes in use, 1 to 4; the others hold anything. */
   readonly width: number
+  /** The part of the lanes' index that the loop at hand runs over, where that is not all of it. */
+  readonly piece?: Piece
   /** The four rows of the tile, from `first` on, that this element is one of; set where such rows share transposed loads. */
   readonly quad?: { readonly index: string; readonly first: number }
   /** Set where one lane of an element is computed by itself: `made` and `reduced` then hold it in this lane. */

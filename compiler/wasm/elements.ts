@@ -1,7 +1,7 @@
 /** The vectors of a register tile. In: a row and the columns. Out: for each vector, where its lanes stand. */
 import type { LoopNest } from '../schedule/types.ts'
-import { type Binding, type Context, inLane, withIndex } from './context.ts'
-import type { Int } from './function.ts'
+import { type Binding, type Context, inLane, type Piece, withIndex } from './context.ts'
+import type { Int, Value } from './function.ts'
 import { integerOf } from './integer.ts'
 
 /** One vector of the tile: contexts of its lanes together, and one by one for the `dot` form. */
@@ -15,6 +15,22 @@ export interface Element {
 export interface Column {
   readonly binding: Binding | undefined
   readonly width: number
+  readonly piece?: Piece
+}
+
+/** The vectors from `variable` plus `start` to before `variable` plus `end`. */
+export function columnsOf(
+  variable: Value | undefined,
+  start: number,
+  end: number,
+  piece?: Piece,
+): Column[] {
+  const list: Column[] = []
+  for (let at = start; at < end; at += 4) {
+    const binding: Binding = { variable, offset: at, varying: true }
+    list.push({ binding, width: Math.min(4, end - at), ...(piece && { piece }) })
+  }
+  return list
 }
 
 /** The vectors of one row. */
@@ -23,9 +39,9 @@ export function elementsOf(
   row: Context,
   columns: readonly Column[],
 ): readonly Element[] {
-  return columns.map(({ binding, width }): Element => {
+  return columns.map(({ binding, width, piece }): Element => {
     if (!lanes || !binding) return { context: { ...row, width: 1 }, lanes: [{ ...row, width: 1 }] }
-    const context = { ...withIndex(row, lanes.name, binding), width }
+    const context = { ...withIndex(row, lanes.name, binding), width, ...(piece && { piece }) }
     return {
       context,
       lanes: Array.from({ length: width }, (_, lane) => inLane(context, lane)),

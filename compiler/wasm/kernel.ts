@@ -12,11 +12,12 @@ import { remainders } from '../schedule/tile.ts'
 import type { Kernel, LoopNest } from '../schedule/types.ts'
 import { i32, type Module, v128 } from './assembler.ts'
 import { type Binding, type Context, type KernelContext, withIndex } from './context.ts'
-import { type Column, type Element, elementsOf, extreme } from './elements.ts'
+import { type Column, columnsOf, type Element, elementsOf, extreme } from './elements.ts'
 import { vector } from './expression.ts'
 import { FunctionBuilder, type Int, type Scope, type Value } from './function.ts'
 import { integerOf } from './integer.ts'
 import { fetch, scatterAdd, store } from './memory-access.ts'
+import { cutsOf } from './pieces.ts'
 import { emitReduction } from './reduction.ts'
 import { flushedValue } from './subnormal.ts'
 
@@ -255,35 +256,34 @@ class KernelEmitter {
     const { size } = lanes.extent
     const step = 4 * laneTile
     const whole = Math.floor(size / step)
-    const columns = (variable: Value | undefined, start: number, end: number): Column[] => {
-      const list: Column[] = []
-      for (let at = start; at < end; at += 4) {
-        const width = Math.min(4, end - at)
-        list.push({ binding: { variable, offset: at, varying: true }, width })
-      }
-      return list
-    }
     const { build } = this.#context
     if (lanes.name === this.#kernel.range?.name) {
       // Shared by threads at multiples of the tile: whole ones, and the last if this share has the end.
       const [from, to] = this.#bounds(lanes)
-      const whole = (inner: Scope, v: Value): void => body(inner, columns(v, 0, step))
+      const whole = (inner: Scope, v: Value): void => body(inner, columnsOf(v, 0, step))
       const again = build.loop(scope, from, to, step, whole)
       const left = size % step
-      const last = (inner: Scope, v: Value): void => body(inner, columns(v, 0, left))
+      const last = (inner: Scope, v: Value): void => body(inner, columnsOf(v, 0, left))
       if (left > 0) build.loop(scope, undefined, to, left, last, { again })
       return
     }
     if (whole === 1 && size - step < 4) {
       // One tile and a bit: the bit joins it.
-      body(scope, columns(undefined, 0, size))
+      body(scope, columnsOf(undefined, 0, size))
       return
     }
-    if (whole === 1) body(scope, columns(undefined, 0, step))
+    if (whole === 1) body(scope, columnsOf(undefined, 0, step))
     else if (whole > 1) {
-      build.loop(scope, 0, whole * step, step, (inner, v) => body(inner, columns(v, 0, step)))
+      const end = whole * step
+      const bodies = nest.reduction ? [] : nest.values.map((v) => v.body)
+      const cuts = cutsOf(bodies, lanes, step, end, this.#context.slots)
+      ;[0, ...cuts].forEach((from, k) => {
+        const to = cuts[k] ?? end
+        const piece = cuts.length > 0 ? { name: lanes.name, from, to } : undefined
+        build.loop(scope, from, to, step, (inner, v) => body(inner, columnsOf(v, 0, step, piece)))
+      })
     }
-    if (whole * step < size) body(scope, columns(undefined, whole * step, size))
+    if (whole * step < size) body(scope, columnsOf(undefined, whole * step, size))
   }
 
   #tile(nest: LoopNest, scope: Scope, rows: readonly Context[], columns: readonly Column[]): void {

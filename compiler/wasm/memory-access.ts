@@ -3,7 +3,7 @@
  * neighbours at once, or lane by lane. Positions from data are clamped, guarded reads give 0 outside; partial vectors
  * at the end of a row touch only their own elements.
  */
-import { isDataDependent, rangeOf } from '../ir/affine.ts'
+import { isDataDependent } from '../ir/affine.ts'
 import { freeIndices } from '../ir/traverse.ts'
 import type { Scalar } from '../ir/types.ts'
 import { type Access, accessOf, isUniformTest, laneStride } from '../schedule/access.ts'
@@ -13,6 +13,7 @@ import { bytesOfLanes } from './combine.ts'
 import { type Context, inLane, varyingIndex, withIndex } from './context.ts'
 import type { Int, Value } from './function.ts'
 import { integer, integerOf } from './integer.ts'
+import { reachOf } from './pieces.ts'
 
 type Read = Extract<Scalar, { kind: 'read' }>
 
@@ -29,6 +30,9 @@ export function load(e: Read, context: Context): Value {
   const { slot } = entry
   const access = accessOf(e.at, slot.shape, slot.folded)
   const guard = guardOf(e, slot, context)
+  if (guard.some((g) => isOutside(g, context))) {
+    return build.value('outside', v128, [], () => module.v128.const(new Uint8Array(16)))
+  }
   const lanes = varyingIndex(context)
   const uniform = ({ position, size }: Guard): boolean =>
     typeof size === 'number'
@@ -216,9 +220,15 @@ function guardOf(e: Read, slot: Slot, context: Context): Guard[] {
       return within ? [] : [{ position, size: context.kernel.counts.get(bound)! }]
     }
     const size = slot.shape[d]!
-    const range = rangeOf(position, context.extents)
+    const range = reachOf(position, context)
     return range && range.min >= 0 && range.max < size ? [] : [{ position, size }]
   })
+}
+
+/** Whether the position is outside wherever the piece is. */
+function isOutside({ position, size }: Guard, context: Context): boolean {
+  const range = typeof size === 'number' ? reachOf(position, context) : undefined
+  return range !== undefined && (range.max < 0 || range.min >= (size as number))
 }
 
 function guardTest(guard: readonly Guard[], context: Context): Value | undefined {
