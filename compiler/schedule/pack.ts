@@ -27,6 +27,8 @@ type Read = Extract<Scalar, { kind: 'read' }>
 
 /** By how many tiles an element must be read for the copy to be cheaper than what it saves. */
 const fewestUses = 8
+/** The same where what it saves is only to fetch each step's line from the second-level cache. */
+const fewestNear = 64
 
 export function packReads(
   entry: Entry,
@@ -112,15 +114,15 @@ function packingOf(
   const ofLanes = operands(lanes, rows, width)
   const crowded = ofLanes.some((o) => o.strain !== 'none')
   const all = [...nest.loops, rows, lanes, ...reduction.over]
+  const volume = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
   const fitting = (o: Operand, uses: number, packing: Packing): Packing[] => {
-    const volume = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
     const size = volume(packing.outs.map((i) => i.extent.size))
     return uses >= fewestUses && size <= volume(shapeOf(o.read.tensor)) ? [packing] : []
   }
   const moved = (o: Operand): Index[] => all.filter((i) => o.access.strides.has(i.name))
   return [
     ...ofRows.flatMap((o) => {
-      if (o.strain !== 'far' && !(o.strain === 'crowded' && crowded)) return []
+      if (o.strain !== 'far' && !(o.strain !== 'none' && crowded)) return []
       const order = [
         ...moved(o).filter((i) => nest.loops.includes(i)),
         rows,
@@ -129,10 +131,13 @@ function packingOf(
       return fitting(o, lanes.extent.size / width, packing(o.read, order))
     }),
     ...ofLanes.flatMap((o) => {
-      if (o.strain !== 'far' || lanes.extent.size % width !== 0) return []
       const loops = moved(o).filter((i) => nest.loops.includes(i))
+      const uses = rows.extent.size / rowTile
+      const again = volume(nest.loops.filter((i) => !loops.includes(i)).map((i) => i.extent.size))
+      const worth = o.strain === 'far' || (o.strain === 'crammed' && uses * again >= fewestNear)
+      if (!worth || lanes.extent.size % width !== 0) return []
       const sums = moved(o).filter((i) => reduction.over.includes(i))
-      return fitting(o, rows.extent.size / rowTile, panels(o.read, loops, lanes, sums, width))
+      return fitting(o, uses, panels(o.read, loops, lanes, sums, width))
     }),
   ]
 }

@@ -11,8 +11,15 @@ const line = 64
 const nearPages = 64
 /** Lines of the first-level cache that share their place in it. */
 const ways = 8
-/** How hard it is to come by what a tile reads: from the first-level cache, from the second, or on too many pages. */
-export type Strain = 'none' | 'crowded' | 'far'
+
+/** So many lines in one or two places of the first-level cache keep each other out of it altogether. */
+const crammedLines = 128
+
+/**
+ * How hard it is to come by what a tile reads: from the first-level cache; more or less from the second; only from that; or on too
+ * many pages.
+ */
+export type Strain = 'none' | 'crowded' | 'crammed' | 'far'
 
 export function strainOf(access: Access, over: readonly Index[], span: number): Strain {
   let bytes = 4 * span
@@ -35,5 +42,6 @@ export function strainOf(access: Access, over: readonly Index[], span: number): 
   const pages = Math.min(lines, Math.ceil(reach / page))
   if (pages > nearPages && runs > 1) return 'far'
   const places = Math.max(page / Math.max(period, line), Math.ceil(bytes / line))
-  return runs > 1 && lines > places * ways ? 'crowded' : 'none'
+  if (runs === 1 || lines <= places * ways) return 'none'
+  return lines >= crammedLines && places <= 2 ? 'crammed' : 'crowded'
 }

@@ -44,6 +44,20 @@ const cases: Readonly<
       equations: ['y[m: 49, n: 64] = sum[b: batch <= 7, t: 11](x[b, t, 2, m] * w[b, t, 5, n])'],
     },
   },
+  'columns in two places of the cache, for many rows': {
+    packs: ['w.pack'],
+    small: {
+      inputs: { x: 'f32[8, 64, 128]', w: 'f32[128, 32, 16]' },
+      equations: ['y[b: 8, m: 64, n: 16] = sum[k: 128](x[b, m, k] * w[k, 3, n])'],
+    },
+  },
+  'columns in two places of the cache, for few rows': {
+    packs: [],
+    small: {
+      inputs: { x: 'f32[64, 128]', w: 'f32[128, 32, 16]' },
+      equations: ['y[m: 64, n: 16] = sum[k: 128](x[m, k] * w[k, 3, n])'],
+    },
+  },
   'one matrix for each of a batch, as two equations need it': {
     packs: ['w.pack'],
     small: {
