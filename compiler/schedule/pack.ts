@@ -13,7 +13,7 @@
  * No sum changes its order, so no result changes a bit.
  */
 import { add, binary, index, int, mul, read, staticExtent } from '../ir/build.ts'
-import { targetsInLoops } from '../ir/recurrence.ts'
+import { order, type Step } from '../ir/recurrence.ts'
 import { Temporaries } from '../ir/temporaries.ts'
 import { children, mapChildren, substitute } from '../ir/traverse.ts'
 import type { Entry, Equation, Index, Scalar, Stage, Tensor } from '../ir/types.ts'
@@ -41,19 +41,21 @@ export function packReads(
 }
 
 function packStage(stage: Stage, tensors: Temporaries, cache: number): Stage {
-  const inLoops = targetsInLoops(stage.equations)
+  const times = timesIn(order(stage.equations))
   const { shapeOf } = tensors
   const copies = new Map<string, Tensor>()
   const equations: Equation[] = []
   const packed = (equation: Equation): Equation => {
-    const node = inLoops.has(equation.target) ? undefined : reductionOf(equation)
+    const node = reductionOf(equation)
     if (node?.op !== 'sum' || node.type !== 'f32') return equation
-    const nest = tileAlone(equation, { shapeOf, cache })
-    const replacements = packingOf(nest, node.body, shapeOf)
+    const around = equation.outs.filter((i) => times.get(equation.target)?.has(i.name))
+    const nest = tileAlone(equation, { shapeOf, cache }, around)
+    const replacements = packingOf(nest, node.body, shapeOf, around)
     if (replacements.length === 0) return equation
     const plain = new Map(
       replacements.flatMap(({ of, outs, at, place }) => {
-        if (inLoops.has(of.tensor)) return []
+        // What a loop over time makes is not whole before the loop ends.
+        if (times.has(of.tensor)) return []
         const from = tensors.find(of.tensor)!
         const key = JSON.stringify([of.tensor, at, outs.map((i) => i.extent)])
         let copy = copies.get(key)
@@ -79,6 +81,21 @@ function packStage(stage: Stage, tensors: Temporaries, cache: number): Stage {
   return { ...stage, equations }
 }
 
+/** Per target of an equation in loops over time, which of its indices are their times. */
+function timesIn(
+  steps: readonly Step[],
+  found = new Map<string, Set<string>>(),
+): Map<string, Set<string>> {
+  for (const step of steps) {
+    if (step.kind !== 'loop') continue
+    for (const [target, name] of step.time) {
+      found.set(target, (found.get(target) ?? new Set()).add(name))
+    }
+    timesIn(step.steps, found)
+  }
+  return found
+}
+
 /** A copy to make of what `of` reads, and where to read it. */
 interface Packing {
   readonly of: Read
@@ -97,6 +114,7 @@ function packingOf(
   nest: LoopNest,
   body: Scalar,
   shapeOf: (name: string) => readonly number[],
+  times: readonly Index[],
 ): Packing[] {
   const { rows, lanes, rowTile, laneTile, reduction, blocks } = nest
   if (!rows || !lanes || !reduction || reduction.lane) return []
@@ -107,7 +125,7 @@ function packingOf(
       const access = accessOf(e.at, shapeOf(e.tensor))
       const moves = (k: Index): boolean => access.strides.has(k.name)
       if (e.guarded || e.type !== 'f32' || access.computed.length > 0) return []
-      if (!moves(i) || moves(other)) return []
+      if (!moves(i) || moves(other) || times.some(moves)) return []
       return [{ read: e, access, strain: strainOf(access, over, span) }]
     })
   const ofRows = operands(rows, lanes, rowTile)
@@ -115,6 +133,8 @@ function packingOf(
   const crowded = ofLanes.some((o) => o.strain !== 'none')
   const all = [...nest.loops, rows, lanes, ...reduction.over]
   const volume = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
+  // A copy serves all steps of the loops around.
+  const turns = volume(times.map((i) => i.extent.size))
   const fitting = (o: Operand, uses: number, packing: Packing): Packing[] => {
     const size = volume(packing.outs.map((i) => i.extent.size))
     return uses >= fewestUses && size <= volume(shapeOf(o.read.tensor)) ? [packing] : []
@@ -123,16 +143,16 @@ function packingOf(
   return [
     ...ofRows.flatMap((o) => {
       if (o.strain !== 'far' && !(o.strain !== 'none' && crowded)) return []
-      const order = [
+      const sorted = [
         ...moved(o).filter((i) => nest.loops.includes(i)),
         rows,
         ...moved(o).filter((i) => reduction.over.includes(i)),
       ]
-      return fitting(o, lanes.extent.size / width, packing(o.read, order))
+      return fitting(o, (turns * lanes.extent.size) / width, packing(o.read, sorted))
     }),
     ...ofLanes.flatMap((o) => {
       const loops = moved(o).filter((i) => nest.loops.includes(i))
-      const uses = rows.extent.size / rowTile
+      const uses = (turns * rows.extent.size) / rowTile
       const again = volume(nest.loops.filter((i) => !loops.includes(i)).map((i) => i.extent.size))
       const worth = o.strain === 'far' || (o.strain === 'crammed' && uses * again >= fewestNear)
       if (!worth || lanes.extent.size % width !== 0) return []

@@ -179,9 +179,13 @@ export function runsInBlocks(equation: Equation, options: AloneOptions): boolean
 
 type AloneOptions = Pick<TileOptions, 'shapeOf' | 'cache'> & Partial<Pick<TileOptions, 'isInPlace'>>
 
-/** The loops of an equation that is computed on its own, to memory of its own. */
-export const tileAlone = (equation: Equation, options: AloneOptions): LoopNest =>
-  tile([equation], new Set(), {
+/** The loops of an equation that is computed on its own, to memory of its own; `times` are the indices of loops around it. */
+export const tileAlone = (
+  equation: Equation,
+  options: AloneOptions,
+  times: readonly Index[] = [],
+): LoopNest =>
+  tile([equation], new Set(times.map((i) => i.name)), {
     isInPlace: () => false,
     ...options,
     isStored: () => true,

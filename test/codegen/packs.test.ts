@@ -58,6 +58,19 @@ const cases: Readonly<
       equations: ['y[m: 64, n: 16] = sum[k: 128](x[m, k] * w[k, 3, n])'],
     },
   },
+  'weights of a recurrence, once for all steps': {
+    packs: ['w.pack'],
+    small: {
+      dims: { batch: 7 },
+      inputs: { x: 'f32[batch <= 7, 12, 72]', w: 'f32[72, 8, 128]' },
+      equations: [
+        'p[n: batch <= 7, t: 12, k: 72] = h?[n, t - 1, k]',
+        'z[n: batch <= 7, t: 12, j: 72] = x[n, t, j] + sum[k: 72](p[n, t, k] * w[k, 3, j]) / 16.0',
+        'h[n: batch <= 7, t: 12, j: 72] = tanh(z[n, t, j])',
+      ],
+      outputs: ['h'],
+    },
+  },
   'one matrix for each of a batch, as two equations need it': {
     packs: ['w.pack'],
     small: {
