@@ -4,8 +4,8 @@
  */
 import { children } from '../ir/traverse.ts'
 import type { Equation, Scalar } from '../ir/types.ts'
-import { bytesOf } from './kernels.ts'
 import type { Kernel } from './types.ts'
+import { bytesOf } from './work.ts'
 
 /** Operations a nanosecond of vector code on one core: less than half the peak of multiplying and adding. */
 const rate = 16

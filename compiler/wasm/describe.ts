@@ -1,14 +1,8 @@
 /** The manifest of a scheduled program: see manifest.ts for what it says. */
 import { type Entry, isTotal, type Output, type Program, type Tensor } from '../ir/types.ts'
 import { readsOf } from '../schedule/dependence.ts'
-import {
-  bytesOf,
-  bytesUnfused,
-  flopsOf,
-  kernelsOf,
-  numbered,
-  type ScheduledEntry,
-} from '../schedule/kernels.ts'
+import { kernelsOf, numbered, type ScheduledEntry } from '../schedule/kernels.ts'
+import { bytesOf, bytesUnfused, flopsOf } from '../schedule/work.ts'
 import { showPlace } from '../support/span.ts'
 import type { Target } from './assembler.ts'
 import {

@@ -4,8 +4,9 @@
  * function per entry; inside, an entry is a list of kernel calls with constant addresses, and of loops over time around such calls.
  */
 import type { Entry, Program } from '../ir/types.ts'
-import { bytesOfSlot, kernelKey, kernelsOf, type ScheduledEntry } from '../schedule/kernels.ts'
+import { kernelKey, kernelsOf, type ScheduledEntry } from '../schedule/kernels.ts'
 import type { Kernel } from '../schedule/types.ts'
+import { bytesOfSlot } from '../schedule/work.ts'
 import {
   type Data,
   i32,

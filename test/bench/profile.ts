@@ -4,8 +4,9 @@
  * each its share, time, GFLOP/s, what is lost against the peak, and the source line it came from.
  */
 import { parseArgs } from 'node:util'
-import { bytesOf, flopsOf, kernelKey } from '../../compiler/schedule/kernels.ts'
+import { kernelKey } from '../../compiler/schedule/kernels.ts'
 import type { Kernel } from '../../compiler/schedule/types.ts'
+import { bytesOf, flopsOf } from '../../compiler/schedule/work.ts'
 import { showPlace } from '../../compiler/support/span.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
 import { Kernels, scheduledModel, typical } from './kernels.ts'

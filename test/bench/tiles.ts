@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- --tiles FILE.net [--entry NAME] [--target simd|relaxed] [--dim NAME=SIZE] [--rounds N] [--json]`: holds the cost
- * model of register tiles (compiler/schedule/tile.ts) against measurement. Every product of the entry is made with every
+ * model of register tiles (compiler/schedule/registers.ts) against measurement. Every product of the entry is made with every
  * tile that fits the registers, and timed; for each it prints the tile that the model chooses and the fastest one, their times, and
  * how well costs and times agree in their order.
  *
@@ -17,7 +17,7 @@ import {
   type ScheduledEntry,
   type ScheduledStep,
 } from '../../compiler/schedule/kernels.ts'
-import { isFar, plainTiles, type Tile } from '../../compiler/schedule/tile.ts'
+import { isFar, plainTiles, type Tile } from '../../compiler/schedule/registers.ts'
 import type { Kernel, LoopNest } from '../../compiler/schedule/types.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
 import { Kernels, type Model, scheduledModel, typical } from './kernels.ts'

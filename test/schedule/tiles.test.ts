@@ -1,6 +1,6 @@
 /** The cost model of register tiles, fitted to what `npm run bench -- --tiles` measures. */
 import { expect, test } from 'vitest'
-import { plainTiles } from '../../compiler/schedule/tile.ts'
+import { plainTiles } from '../../compiler/schedule/registers.ts'
 
 function best(extent: number, columns: number, far: boolean): string {
   const tiles = plainTiles(extent, Math.ceil(columns / 4), 1, 1, far)

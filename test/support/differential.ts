@@ -10,7 +10,7 @@
 import { lower } from '../../compiler/compile.ts'
 import { printProgram } from '../../compiler/ir/print.ts'
 import type { Program } from '../../compiler/ir/types.ts'
-import { flopsOf } from '../../compiler/schedule/kernels.ts'
+import { flopsOf } from '../../compiler/schedule/work.ts'
 import { InternalError } from '../../compiler/support/diagnostic.ts'
 import { type Build, builds, Instance, inBlocks } from '../codegen/module.ts'
 import { type ArbitraryOptions, programFromSeed, randomValues } from './arbitrary.ts'
