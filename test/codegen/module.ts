@@ -109,6 +109,14 @@ export class Instance {
     for (const spec of this.persistent) this.state.tensors.get(spec.name)!.set(this.view(spec))
   }
 
+  /** The bits of the outputs of an entry, the evaluator staying where it is. */
+  bitsOf(name: string, inputs: Inputs, counts: Counts = {}): readonly (readonly number[])[] {
+    const entry = this.manifest.entries.find((e) => e.name === name)!
+    for (const spec of entry.inputs) this.view(spec).set(inputs[spec.name]!)
+    this.call(name, ...entry.counts.map((dim) => counts[dim]!))
+    return entry.outputs.map((o) => [...new Int32Array(this.view(o).slice().buffer)])
+  }
+
   /** Runs an entry on both sides and compares its outputs and everything persistent. */
   compare(name: string, inputs: Inputs, counts: Counts, tolerance: Tolerance): void {
     const entry = this.manifest.entries.find((e) => e.name === name)!
