@@ -23,9 +23,7 @@ import { mapEntries, type Pass } from './pass.ts'
 export const factors: Pass = {
   name: 'factors',
   description: 'compute factors of the backward pass beside the functions that they share',
-  run: (program) => {
-    return mapEntries(program, (entry) => entryWithFactors(entry, program.tensors))
-  },
+  run: (program) => mapEntries(program, (entry) => entryWithFactors(entry, program.tensors)),
 }
 
 /** An equation that calls functions of what it reads at its own element. */

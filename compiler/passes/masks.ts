@@ -25,9 +25,7 @@ const fewest = 8
 export const masks: Pass = {
   name: 'masks',
   description: 'move a test in a sum of products to the factor it belongs to',
-  run: (program) => {
-    return mapEntries(program, (entry) => maskEntry(entry, program.tensors))
-  },
+  run: (program) => mapEntries(program, (entry) => maskEntry(entry, program.tensors)),
 }
 
 type Read = Extract<Scalar, { kind: 'read' }>

@@ -39,7 +39,6 @@ export const isFar = (elements: readonly number[]): boolean =>
 /**
  * All tiles that fit the registers, each with its work over the whole extent, counted in multiply-adds. Rows share what the
  * lanes load, which is worth more where that is `far`.
- * `npm run bench -- --tiles` holds it against measurement.
  */
 export function plainTiles(
   extent: number,

@@ -2,17 +2,16 @@
  * `npm run bench`: every workload in fresh processes, netc and the rivals in turn, and what they took. See README.md
  * beside this file. Exits with 1 if netc itself fails at a workload, with 2 if the call is wrong.
  */
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { bundle, pageBytes } from './bundle.ts'
 import { type Contestant, own, rivals, threadsOf, together } from './engines.ts'
 import { installRivals } from './install.ts'
 import { peak } from './peak.ts'
 import type { Prepared } from './prepare.ts'
+import { lastLine, scratch } from './process.ts'
 import {
   compileTimes,
   fault,
@@ -91,10 +90,8 @@ const invited =
       : choose(options.rivals, rivals, (r) => r.name)
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'netc-bench-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-const execute = promisify(execFile)
+const folder = scratch('netc-bench-')
+const patience = 600_000
 
 /** What went wrong in a process, in a line: the last that looks like an error. */
 function reasonOf(error: unknown): string {
@@ -107,11 +104,6 @@ function reasonOf(error: unknown): string {
   return (named.at(-1) ?? lines.at(-1) ?? message.split('\n')[0]!).trim().slice(0, 300)
 }
 
-async function lastLine(command: string, args: readonly string[]): Promise<string> {
-  const { stdout } = await execute(command, args, { timeout: 600_000, maxBuffer: 2 ** 28 })
-  return stdout.trimEnd().split('\n').at(-1)!
-}
-
 const launchers = new Map<string, Promise<string>>()
 const bytes = new Map<string, Promise<number>>()
 
@@ -119,11 +111,11 @@ async function measure(contestant: Contestant, job: Job): Promise<Measured> {
   const { file } = contestant
   if (file.endsWith('.py')) {
     const script = fileURLToPath(new URL(file, import.meta.url))
-    return JSON.parse(await lastLine('python3', [script, JSON.stringify(job)]))
+    return JSON.parse(await lastLine('python3', [script, JSON.stringify(job)], patience))
   }
   if (!launchers.has(file)) launchers.set(file, bundle(contestant, folder))
   return JSON.parse(
-    await lastLine(process.execPath, [await launchers.get(file)!, JSON.stringify(job)]),
+    await lastLine(process.execPath, [await launchers.get(file)!, JSON.stringify(job)], patience),
   )
 }
 
@@ -136,7 +128,11 @@ async function run(workload: Workload): Promise<(Line | NotRun)[]> {
   const here = join(folder, id)
   const script = fileURLToPath(new URL('prepare.ts', import.meta.url))
   const prepared: Prepared = JSON.parse(
-    await lastLine(process.execPath, [script, id, here, ...(threads > 1 ? ['--threads'] : [])]),
+    await lastLine(
+      process.execPath,
+      [script, id, here, ...(threads > 1 ? ['--threads'] : [])],
+      patience,
+    ),
   )
   const trains = kind === 'train'
   const job = (c: Contestant): Job => ({

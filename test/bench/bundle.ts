@@ -8,7 +8,7 @@ import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
-import type { Contestant } from './engines.ts'
+import { type Contestant, threadsOf } from './engines.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -27,7 +27,8 @@ async function bundled(options: BuildOptions): Promise<Uint8Array> {
 }
 
 /** Writes its module and the launcher to `folder` and returns the launcher. */
-export async function bundle({ name, file }: Contestant, folder: string): Promise<string> {
+export async function bundle(contestant: Contestant, folder: string): Promise<string> {
+  const { file } = contestant
   const code = await bundled({
     platform: 'node',
     // As a page has them: the modules, not what is made for require.
@@ -46,7 +47,7 @@ export async function bundle({ name, file }: Contestant, folder: string): Promis
   })
   const engine = basename(file, '.ts')
   writeFileSync(`${folder}/${engine}.mjs`, code)
-  if (name === 'netc') {
+  if (threadsOf(contestant) > 1) {
     const worker = await bundled({
       platform: 'node',
       entryPoints: ['../../runtime/threads/worker.ts'],

@@ -33,6 +33,10 @@ export function scheduledModel(
   return { text, program, scheduled: schedule(program, { fuse }) }
 }
 
+/** What `--dim NAME=SIZE` says. */
+export const dimsOf = (pairs: readonly string[]): Record<string, number> =>
+  Object.fromEntries(pairs.map((d) => d.split('=')).map(([name, size]) => [name, Number(size)]))
+
 interface Call {
   readonly kernel: Kernel
   /** Arguments before those for the times of loops around. */

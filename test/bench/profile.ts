@@ -9,7 +9,7 @@ import type { Kernel } from '../../compiler/schedule/types.ts'
 import { bytesOf, flopsOf } from '../../compiler/schedule/work.ts'
 import { showPlace } from '../../compiler/support/span.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
-import { Kernels, scheduledModel, typical } from './kernels.ts'
+import { dimsOf, Kernels, scheduledModel, typical } from './kernels.ts'
 import { peak } from './peak.ts'
 
 const { values: options } = parseArgs({
@@ -26,11 +26,12 @@ const { values: options } = parseArgs({
 })
 const file = options.profile!
 const target = options.target as Target
-const dims = Object.fromEntries(
-  options.dim.map((d) => d.split('=')).map(([n, s]) => [n, Number(s)]),
-)
 const started = performance.now()
-const kernels = new Kernels(scheduledModel(file, dims, !options.alone), options.entry, target)
+const kernels = new Kernels(
+  scheduledModel(file, dimsOf(options.dim), !options.alone),
+  options.entry,
+  target,
+)
 const compiled = performance.now() - started
 
 const stepTimes: number[] = []

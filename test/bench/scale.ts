@@ -3,14 +3,13 @@
  * million parameters takes. Each point is compiled and trained in fresh processes. See README.md beside this file. Exits with 1
  * if a point fails, with 2 if the call is wrong; that something grows more than it should is said, for a busy machine says so too.
  */
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { terminalChart } from '../../compiler/cli/pictures/terminal-chart.ts'
 import { peak } from './peak.ts'
+import { lastLine, scratch } from './process.ts'
 import { replaceMarked } from './report.ts'
 import type { ScaleCompiled, ScaleJob, ScaleMeasured } from './scale-job.ts'
 import { type ScaleLine, scaleLines } from './scale-lines.ts'
@@ -71,16 +70,11 @@ const chosen = (options.only?.split(',') ?? scaleLines.map((l) => l.id)).map(
   (id) => scaleLines.find((l) => l.id === id.trim()) ?? wrong(`there is no line ${id}`),
 )
 
-const folder = mkdtempSync(join(tmpdir(), 'netc-scale-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+const folder = scratch('netc-scale-')
 const script = fileURLToPath(new URL('scale-job.ts', import.meta.url))
-const execute = promisify(execFile)
 
-async function inProcess<T>(...args: readonly string[]): Promise<T> {
-  const { stdout } = await execute(process.execPath, [script, ...args], { timeout: 1_200_000 })
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!)
-}
+const inProcess = async <T>(...args: readonly string[]): Promise<T> =>
+  JSON.parse(await lastLine(process.execPath, [script, ...args], 1_200_000))
 
 let best = peak('relaxed')
 

@@ -20,7 +20,7 @@ import {
 import { isFar, plainTiles, type Tile } from '../../compiler/schedule/registers.ts'
 import type { Kernel, LoopNest } from '../../compiler/schedule/types.ts'
 import type { Target } from '../../compiler/wasm/assembler.ts'
-import { Kernels, type Model, scheduledModel, typical } from './kernels.ts'
+import { dimsOf, Kernels, type Model, scheduledModel, typical } from './kernels.ts'
 import { ranksAgree } from './report.ts'
 
 const { values: options } = parseArgs({
@@ -34,10 +34,7 @@ const { values: options } = parseArgs({
   },
 })
 const target = options.target as Target
-const dims = Object.fromEntries(
-  options.dim.map((d) => d.split('=')).map(([n, s]) => [n, Number(s)]),
-)
-const model = scheduledModel(options.tiles!, dims)
+const model = scheduledModel(options.tiles!, dimsOf(options.dim))
 
 /** A sum of products whose tile the model chooses, with the two indices it is a tile of. */
 type Tiled = LoopNest & { readonly rows: Index; readonly lanes: Index }
